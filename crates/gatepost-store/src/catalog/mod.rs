@@ -1,0 +1,73 @@
+//! The catalog: all definitions, clients and revocations of an installation.
+//!
+//! [`Catalog`] is a plain value of shared objects. A script changes a copy of it; [`CatalogStore::commit`] writes
+//! what differs in one transaction and refuses when somebody else was first.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use gatepost_oauth::Client;
+use gatepost_rest::definition::{Id, Module, Privilege, PublicEntry, Role, Schema};
+
+/// Everything that a schema publishes, locks and admits, for all schemas. Cloning shares the objects.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Catalog {
+    /// Counts the commits.
+    pub revision: u64,
+    /// The id that the next new object gets.
+    pub next_id: Id,
+    /// REST-enabled schemas.
+    pub schemas: BTreeMap<Id, Arc<Schema>>,
+    /// Modules with their templates, handlers and parameters.
+    pub modules: BTreeMap<Id, Arc<Module>>,
+    /// Roles.
+    pub roles: BTreeMap<Id, Arc<Role>>,
+    /// Privileges.
+    pub privileges: BTreeMap<Id, Arc<Privilege>>,
+    /// Explicitly public patterns.
+    pub public_entries: BTreeMap<Id, Arc<PublicEntry>>,
+    /// OAuth clients.
+    pub clients: BTreeMap<Id, Arc<Client>>,
+}
+
+impl Catalog {
+    /// The id that a catalog's first object gets, as in ORDS.
+    pub const FIRST_ID: Id = 10_000;
+
+    /// Takes a fresh id.
+    pub fn take_id(&mut self) -> Id {
+        let id = self.next_id.max(Self::FIRST_ID);
+        self.next_id = id + 1;
+        id
+    }
+
+    /// The schema of this name (lower case).
+    pub fn schema_by_name(&self, name: &str) -> Option<&Arc<Schema>> {
+        self.schemas.values().find(|schema| schema.name == name)
+    }
+
+    /// The modules of a schema, by id.
+    pub fn modules_of(&self, schema_id: Id) -> impl Iterator<Item = &Arc<Module>> {
+        self.modules.values().filter(move |module| module.schema_id == schema_id)
+    }
+
+    /// The roles of a schema, by id.
+    pub fn roles_of(&self, schema_id: Id) -> impl Iterator<Item = &Arc<Role>> {
+        self.roles.values().filter(move |role| role.schema_id == schema_id)
+    }
+
+    /// The privileges of a schema, by id.
+    pub fn privileges_of(&self, schema_id: Id) -> impl Iterator<Item = &Arc<Privilege>> {
+        self.privileges.values().filter(move |privilege| privilege.schema_id == schema_id)
+    }
+
+    /// The public entries of a schema, by id.
+    pub fn public_entries_of(&self, schema_id: Id) -> impl Iterator<Item = &Arc<PublicEntry>> {
+        self.public_entries.values().filter(move |entry| entry.schema_id == schema_id)
+    }
+
+    /// The clients of a schema, by id.
+    pub fn clients_of(&self, schema_id: Id) -> impl Iterator<Item = &Arc<Client>> {
+        self.clients.values().filter(move |client| client.schema_id == schema_id)
+    }
+}

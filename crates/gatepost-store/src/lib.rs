@@ -1,0 +1,6 @@
+//! Every SQL text of Gatepost. Three stores that never share a file: the [`catalog`] of definitions and clients,
+//! the [`data`] that handlers and SQL Commands work on, and the [`logs`].
+
+pub mod catalog;
+pub mod data;
+pub mod logs;
