@@ -3,4 +3,5 @@
 
 pub mod catalog;
 pub mod data;
+mod database;
 pub mod logs;

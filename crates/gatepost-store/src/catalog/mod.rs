@@ -3,11 +3,21 @@
 //! [`Catalog`] is a plain value of shared objects. A script changes a copy of it; [`CatalogStore::commit`] writes
 //! what differs in one transaction and refuses when somebody else was first.
 
+mod object;
+mod revocation;
+mod store;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gatepost_oauth::Client;
 use gatepost_rest::definition::{Id, Module, Privilege, PublicEntry, Role, Schema};
+
+pub use crate::database::DatabaseError;
+pub use revocation::{REVOCATION_GRACE_MS, Revocations, RevokedToken, TokenId};
+pub use store::CatalogStore;
 
 /// Everything that a schema publishes, locks and admits, for all schemas. Cloning shares the objects.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,6 +38,73 @@ pub struct Catalog {
     pub public_entries: BTreeMap<Id, Arc<PublicEntry>>,
     /// OAuth clients.
     pub clients: BTreeMap<Id, Arc<Client>>,
+    /// Tokens revoked one by one.
+    pub revocations: Arc<Revocations>,
+}
+
+/// Who changes the catalog, from where, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The person or process.
+    pub author: String,
+    /// Where the change was made: `sql`, `console`, `token endpoint`, …
+    pub source: String,
+    /// When (milliseconds since 1970).
+    pub now_ms: i64,
+}
+
+/// Why a commit was refused. Nothing was written.
+#[derive(Debug)]
+pub enum CommitError {
+    /// The catalog is not what the change was built on.
+    Conflict {
+        /// Who was first.
+        author: String,
+        /// What they changed.
+        what: String,
+    },
+    /// The database failed.
+    Database(DatabaseError),
+}
+
+impl From<DatabaseError> for CommitError {
+    fn from(error: DatabaseError) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl std::fmt::Display for CommitError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Conflict { author, what } => {
+                write!(f, "the catalog was changed meanwhile by {author} ({what}); nothing was written")
+            }
+            Self::Database(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for CommitError {}
+
+/// One line of the catalog's history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryEntry {
+    /// The commit.
+    pub revision: u64,
+    /// The object.
+    pub object_id: Id,
+    /// Its kind: `module`, `client`, …
+    pub kind: String,
+    /// Its name at that time.
+    pub name: String,
+    /// `create`, `change` or `delete`.
+    pub action: String,
+    /// Who.
+    pub author: String,
+    /// From where.
+    pub source: String,
+    /// When (milliseconds since 1970).
+    pub changed_on_ms: i64,
 }
 
 impl Catalog {

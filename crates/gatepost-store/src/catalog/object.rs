@@ -1,0 +1,108 @@
+//! What the store needs to know of every kind of object.
+
+use gatepost_oauth::Client;
+use gatepost_rest::definition::{Id, Module, Privilege, PublicEntry, Role, Schema};
+
+/// The kinds of catalog objects, each stored as one document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ObjectKind {
+    Schema,
+    Module,
+    Role,
+    Privilege,
+    PublicEntry,
+    Client,
+}
+
+impl ObjectKind {
+    const ALL: [Self; 6] =
+        [Self::Schema, Self::Module, Self::Role, Self::Privilege, Self::PublicEntry, Self::Client];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Schema => "schema",
+            Self::Module => "module",
+            Self::Role => "role",
+            Self::Privilege => "privilege",
+            Self::PublicEntry => "public entry",
+            Self::Client => "client",
+        }
+    }
+
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// An object as the store sees it.
+pub(crate) trait Object: Clone {
+    const KIND: ObjectKind;
+
+    /// The schema it belongs to; a schema belongs to 0.
+    fn schema_id(&self) -> Id;
+
+    /// Unique among the objects of this kind in the schema.
+    fn name(&self) -> String;
+
+    /// The object as history keeps it.
+    fn for_history(&self) -> Self {
+        self.clone()
+    }
+}
+
+impl Object for Schema {
+    const KIND: ObjectKind = ObjectKind::Schema;
+
+    fn schema_id(&self) -> Id {
+        0
+    }
+
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+}
+
+macro_rules! objects_with_names {
+    ($($type:ident),+) => {$(
+        impl Object for $type {
+            const KIND: ObjectKind = ObjectKind::$type;
+
+            fn schema_id(&self) -> Id {
+                self.schema_id
+            }
+
+            fn name(&self) -> String {
+                self.name.clone()
+            }
+        }
+    )+};
+}
+objects_with_names!(Module, Role, Privilege);
+
+impl Object for PublicEntry {
+    const KIND: ObjectKind = ObjectKind::PublicEntry;
+
+    fn schema_id(&self) -> Id {
+        self.schema_id
+    }
+
+    fn name(&self) -> String {
+        self.pattern.clone()
+    }
+}
+
+impl Object for Client {
+    const KIND: ObjectKind = ObjectKind::Client;
+
+    fn schema_id(&self) -> Id {
+        self.schema_id
+    }
+
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn for_history(&self) -> Self {
+        Self { secrets: Vec::new(), ..self.clone() }
+    }
+}

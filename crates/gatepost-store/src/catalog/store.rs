@@ -1,0 +1,373 @@
+//! Reading and writing the catalog.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use gatepost_rest::definition::Id;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::object::{Object, ObjectKind};
+use super::revocation::{self, REVOCATION_GRACE_MS, Revocations, RevokedToken, TokenId};
+use super::{Catalog, Change, CommitError, HistoryEntry};
+use crate::database::{Access, Database, DatabaseError, Migration, Parameter, Transaction};
+
+const MIGRATIONS: [Migration; 1] =
+    [Migration { version: 1, sqlite: include_str!("../../migrations/sqlite/0001_catalog.sql") }];
+
+/// The stored catalog. All calls block; none takes longer than the database's busy time-out.
+#[derive(Debug)]
+pub struct CatalogStore {
+    database: Database,
+}
+
+impl CatalogStore {
+    /// Makes a new, empty catalog that belongs to the keys with this fingerprint. An existing one is left as it is.
+    pub fn create(path: &Path, key_fingerprint: &str, now_ms: i64) -> Result<Self, DatabaseError> {
+        let store = Self { database: Database::open_sqlite(path, &MIGRATIONS, true)? };
+        store.database.transaction(Access::Write, |transaction| {
+            transaction.execute(
+                "insert into catalog_state (id, revision, next_id, key_fingerprint, created_at_ms)
+                 values (1, 0, $1, $2, $3) on conflict (id) do nothing",
+                &[
+                    Parameter::Integer(Catalog::FIRST_ID as i64),
+                    Parameter::Text(key_fingerprint),
+                    Parameter::Integer(now_ms),
+                ],
+            )
+        })?;
+        Ok(store)
+    }
+
+    /// Opens an existing catalog and brings its tables to the newest version.
+    pub fn open(path: &Path) -> Result<Self, DatabaseError> {
+        let store = Self { database: Database::open_sqlite(path, &MIGRATIONS, false)? };
+        store.key_fingerprint()?;
+        Ok(store)
+    }
+
+    /// The fingerprint of the keys that this catalog was made with.
+    pub fn key_fingerprint(&self) -> Result<String, DatabaseError> {
+        let mut found = None;
+        self.database.transaction(Access::Read, |transaction| {
+            transaction.query("select key_fingerprint from catalog_state where id = 1", &[], &mut |row| {
+                found = Some(row.text(0)?);
+                Ok(())
+            })
+        })?;
+        found.ok_or_else(|| DatabaseError::Broken("it has no state row".into()))
+    }
+
+    /// Reads the whole catalog.
+    pub fn load(&self) -> Result<Catalog, DatabaseError> {
+        self.database.transaction(Access::Read, |transaction| read_since(transaction, &Catalog::default()))
+    }
+
+    /// The newest revision; one row read, cheap enough for a poll every 20 milliseconds.
+    pub fn revision(&self) -> Result<u64, DatabaseError> {
+        self.database.transaction(Access::Read, |transaction| Ok(State::read(transaction)?.revision))
+    }
+
+    /// What the catalog is now, if it is not what `known` says: only rows changed since are read.
+    pub fn refresh(&self, known: &Catalog) -> Result<Option<Catalog>, DatabaseError> {
+        self.database.transaction(Access::Read, |transaction| {
+            let state = State::read(transaction)?;
+            if state.revision == known.revision {
+                return Ok(None);
+            }
+            let older = state.revision < known.revision;
+            let known = if older { &Catalog::default() } else { known };
+            read_since(transaction, known).map(Some)
+        })
+    }
+
+    /// Notices that another file took the catalog's place (a restored backup) and opens that.
+    pub fn reopen_if_replaced(&self) -> Result<bool, DatabaseError> {
+        self.database.reopen_if_replaced()
+    }
+
+    /// Writes what differs between `base` and `changed` in one transaction, with its history, and returns the
+    /// catalog with its new revision. Fails with `CommitError::Conflict` when `base` is not the newest any more.
+    pub fn commit(&self, base: &Catalog, changed: &Catalog, change: &Change) -> Result<Catalog, CommitError> {
+        let edits = edits_between(base, changed)?;
+        if edits.is_empty() {
+            return Ok(changed.clone());
+        }
+        self.database.transaction(Access::Write, |transaction| {
+            let revision = base.revision + 1;
+            let moved = transaction.execute(
+                "update catalog_state set revision = $1, next_id = $2 where id = 1 and revision = $3",
+                &[
+                    Parameter::Integer(revision as i64),
+                    Parameter::Integer(changed.next_id as i64),
+                    Parameter::Integer(base.revision as i64),
+                ],
+            )?;
+            if moved == 0 {
+                return Err(conflict(transaction, base.revision)?);
+            }
+            // Deletions first, so that a new object can take a deleted one's name.
+            let (deletions, others): (Vec<_>, Vec<_>) = edits.iter().partition(|edit| edit.body.is_none());
+            for edit in deletions.into_iter().chain(others) {
+                write(transaction, edit, revision, change)?;
+            }
+            Ok(Catalog { revision, ..changed.clone() })
+        })
+    }
+
+    /// Puts a token on the deny list. When this returns, the entry is on disk.
+    pub fn revoke_token(
+        &self,
+        token: &TokenId,
+        entry: RevokedToken,
+        now_ms: i64,
+    ) -> Result<(), DatabaseError> {
+        self.database.transaction(Access::Write, |transaction| {
+            let revision = State::read(transaction)?.revision + 1;
+            let revision = Parameter::Integer(revision as i64);
+            transaction.execute("update catalog_state set revision = $1 where id = 1", &[revision])?;
+            transaction.execute(
+                "insert into revoked_token (token_id, client_id, expires_at_ms, revision) values ($1, $2, $3, $4)
+                 on conflict (token_id) do nothing",
+                &[
+                    Parameter::Text(&revocation::encode(token)),
+                    Parameter::Integer(entry.client as i64),
+                    Parameter::Integer(entry.expires_ms),
+                    revision,
+                ],
+            )?;
+            transaction.execute(
+                "delete from revoked_token where expires_at_ms < $1",
+                &[Parameter::Integer(now_ms - REVOCATION_GRACE_MS)],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// The newest changes first, at most `limit`, of one schema or of all.
+    pub fn list_history(
+        &self,
+        schema_id: Option<Id>,
+        limit: u32,
+    ) -> Result<Vec<HistoryEntry>, DatabaseError> {
+        let mut entries = Vec::new();
+        let schema = schema_id.map_or(Parameter::Integer(-1), |id| Parameter::Integer(id as i64));
+        self.database.transaction(Access::Read, |transaction| {
+            transaction.query(
+                "select revision, object_id, kind, name, action, author, source, changed_at_ms from history
+                 where $1 = -1 or schema_id = $1 order by revision desc, object_id limit $2",
+                &[schema, Parameter::Integer(i64::from(limit))],
+                &mut |row| {
+                    entries.push(HistoryEntry {
+                        revision: row.integer(0)? as u64,
+                        object_id: row.integer(1)? as u64,
+                        kind: row.text(2)?,
+                        name: row.text(3)?,
+                        action: row.text(4)?,
+                        author: row.text(5)?,
+                        source: row.text(6)?,
+                        changed_on_ms: row.integer(7)?,
+                    });
+                    Ok(())
+                },
+            )
+        })?;
+        Ok(entries)
+    }
+}
+
+struct State {
+    revision: u64,
+    next_id: Id,
+}
+
+impl State {
+    fn read(transaction: &dyn Transaction) -> Result<Self, DatabaseError> {
+        let mut found = None;
+        transaction.query("select revision, next_id from catalog_state where id = 1", &[], &mut |row| {
+            found = Some(Self { revision: row.integer(0)? as u64, next_id: row.integer(1)? as u64 });
+            Ok(())
+        })?;
+        found.ok_or_else(|| DatabaseError::Broken("it has no state row".into()))
+    }
+}
+
+fn read_since(transaction: &dyn Transaction, known: &Catalog) -> Result<Catalog, DatabaseError> {
+    let state = State::read(transaction)?;
+    let mut catalog = Catalog { revision: state.revision, next_id: state.next_id, ..known.clone() };
+    let since = [Parameter::Integer(known.revision as i64)];
+    let everything = known.revision == 0;
+    let changed = if everything {
+        "select id, kind, body from catalog_object where revision >= $1 and body is not null"
+    } else {
+        "select id, kind, body from catalog_object where revision > $1"
+    };
+    transaction.query(changed, &since, &mut |row| {
+        let id = row.integer(0)? as u64;
+        let kind = ObjectKind::parse(&row.text(1)?)
+            .ok_or_else(|| DatabaseError::Broken(format!("object {id} has an unknown kind")))?;
+        apply(&mut catalog, kind, id, row.optional_text(2)?.as_deref())
+    })?;
+    let mut revoked: Option<Revocations> = None;
+    transaction.query(
+        "select token_id, client_id, expires_at_ms from revoked_token where revision > $1",
+        &since,
+        &mut |row| {
+            let token = revocation::decode(&row.text(0)?)
+                .ok_or_else(|| DatabaseError::Broken("a revoked token's id is unreadable".into()))?;
+            let entry = RevokedToken { client: row.integer(1)? as u64, expires_ms: row.integer(2)? };
+            revoked.get_or_insert_with(|| (*known.revocations).clone()).insert(token, entry);
+            Ok(())
+        },
+    )?;
+    if let Some(revoked) = revoked {
+        catalog.revocations = Arc::new(revoked);
+    }
+    Ok(catalog)
+}
+
+fn apply(catalog: &mut Catalog, kind: ObjectKind, id: Id, body: Option<&str>) -> Result<(), DatabaseError> {
+    fn put<T: DeserializeOwned>(
+        map: &mut BTreeMap<Id, Arc<T>>,
+        id: Id,
+        body: Option<&str>,
+    ) -> Result<(), DatabaseError> {
+        match body {
+            None => {
+                map.remove(&id);
+            }
+            Some(body) => {
+                let object = serde_json::from_str(body)
+                    .map_err(|error| DatabaseError::Broken(format!("object {id} is unreadable: {error}")))?;
+                map.insert(id, Arc::new(object));
+            }
+        }
+        Ok(())
+    }
+    match kind {
+        ObjectKind::Schema => put(&mut catalog.schemas, id, body),
+        ObjectKind::Module => put(&mut catalog.modules, id, body),
+        ObjectKind::Role => put(&mut catalog.roles, id, body),
+        ObjectKind::Privilege => put(&mut catalog.privileges, id, body),
+        ObjectKind::PublicEntry => put(&mut catalog.public_entries, id, body),
+        ObjectKind::Client => put(&mut catalog.clients, id, body),
+    }
+}
+
+/// One object that a commit makes, changes or deletes.
+struct Edit {
+    id: Id,
+    kind: ObjectKind,
+    schema_id: Id,
+    name: String,
+    action: &'static str,
+    body: Option<String>,
+    /// The body as history keeps it: without anything made from a secret.
+    history_body: Option<String>,
+}
+
+fn edits_between(base: &Catalog, changed: &Catalog) -> Result<Vec<Edit>, CommitError> {
+    fn compare<T: Object + Serialize + PartialEq>(
+        edits: &mut Vec<Edit>,
+        base: &BTreeMap<Id, Arc<T>>,
+        changed: &BTreeMap<Id, Arc<T>>,
+    ) -> Result<(), CommitError> {
+        for (id, old) in base.iter().filter(|(id, _)| !changed.contains_key(id)) {
+            edits.push(edit(*id, old.as_ref(), "delete", None, None));
+        }
+        for (id, new) in changed {
+            let old = base.get(id);
+            if old.is_some_and(|old| Arc::ptr_eq(old, new) || old == new) {
+                continue;
+            }
+            let action = if old.is_some() { "change" } else { "create" };
+            edits.push(edit(
+                *id,
+                new.as_ref(),
+                action,
+                Some(to_json(new.as_ref())?),
+                Some(to_json(&new.for_history())?),
+            ));
+        }
+        Ok(())
+    }
+    fn edit<T: Object>(
+        id: Id,
+        object: &T,
+        action: &'static str,
+        body: Option<String>,
+        history_body: Option<String>,
+    ) -> Edit {
+        Edit {
+            id,
+            kind: T::KIND,
+            schema_id: object.schema_id(),
+            name: object.name(),
+            action,
+            body,
+            history_body,
+        }
+    }
+    fn to_json<T: Serialize>(object: &T) -> Result<String, CommitError> {
+        serde_json::to_string(object)
+            .map_err(|error| CommitError::Database(DatabaseError::Other(error.to_string())))
+    }
+    let mut edits = Vec::new();
+    compare(&mut edits, &base.schemas, &changed.schemas)?;
+    compare(&mut edits, &base.modules, &changed.modules)?;
+    compare(&mut edits, &base.roles, &changed.roles)?;
+    compare(&mut edits, &base.privileges, &changed.privileges)?;
+    compare(&mut edits, &base.public_entries, &changed.public_entries)?;
+    compare(&mut edits, &base.clients, &changed.clients)?;
+    Ok(edits)
+}
+
+fn write(
+    transaction: &dyn Transaction,
+    edit: &Edit,
+    revision: u64,
+    change: &Change,
+) -> Result<(), DatabaseError> {
+    let (id, schema_id) = (Parameter::Integer(edit.id as i64), Parameter::Integer(edit.schema_id as i64));
+    let revision = Parameter::Integer(revision as i64);
+    let kind = Parameter::Text(edit.kind.as_str());
+    let live_name = edit.body.as_ref().map(|_| edit.name.as_str());
+    transaction.execute(
+        "insert into catalog_object (id, schema_id, kind, name, revision, body) values ($1, $2, $3, $4, $5, $6)
+         on conflict (id) do update set name = excluded.name, revision = excluded.revision, body = excluded.body",
+        &[id, schema_id, kind, live_name.into(), revision, edit.body.as_deref().into()],
+    )?;
+    transaction.execute(
+        "insert into history (revision, object_id, schema_id, kind, name, action, author, source, changed_at_ms, body)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        &[
+            revision,
+            id,
+            schema_id,
+            kind,
+            Parameter::Text(&edit.name),
+            Parameter::Text(edit.action),
+            Parameter::Text(&change.author),
+            Parameter::Text(&change.source),
+            Parameter::Integer(change.now_ms),
+            edit.history_body.as_deref().into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Says who changed the catalog since `base_revision`, and what.
+fn conflict(transaction: &dyn Transaction, base_revision: u64) -> Result<CommitError, DatabaseError> {
+    let (mut author, mut changes) = (String::new(), Vec::new());
+    transaction.query(
+        "select author, action, kind, name from history where revision > $1 order by revision desc, object_id limit 5",
+        &[Parameter::Integer(base_revision as i64)],
+        &mut |row| {
+            author = row.text(0)?;
+            changes.push(format!("{} {} {}", row.text(1)?, row.text(2)?, row.text(3)?));
+            Ok(())
+        },
+    )?;
+    Ok(CommitError::Conflict { author, what: changes.join(", ") })
+}

@@ -1,0 +1,69 @@
+//! Why a database of ours did not do what it was asked.
+
+use std::path::PathBuf;
+
+/// A failure of the catalog's or the logs' database, in terms an operator can act on.
+#[derive(Debug)]
+pub enum DatabaseError {
+    /// There is no file, and this command does not make one.
+    Missing(PathBuf),
+    /// Another process holds the write lock for longer than we wait.
+    Busy,
+    /// The disk or its quota is full; nothing was changed.
+    DiskFull,
+    /// The file is not a database of ours, or is damaged.
+    Broken(String),
+    /// A newer Gatepost made this file.
+    Newer {
+        /// The version that the file has.
+        found: i64,
+        /// The newest version that this program knows.
+        known: i64,
+    },
+    /// The file cannot be opened or written: permissions, a missing folder.
+    Unreachable(String),
+    /// A unique rule of our tables was broken: two writers made the same thing.
+    Duplicate,
+    /// Anything else, as the driver says it.
+    Other(String),
+}
+
+impl std::fmt::Display for DatabaseError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Missing(path) => {
+                write!(f, "there is no catalog at {}; `gatepost init` makes one", path.display())
+            }
+            Self::Busy => f.write_str("another process holds the database's write lock; try again"),
+            Self::DiskFull => f.write_str("the disk is full; nothing was changed"),
+            Self::Broken(what) => {
+                write!(f, "the file is damaged or not a Gatepost database ({what}); restore it from a backup")
+            }
+            Self::Newer { found, known } => {
+                write!(f, "the file has version {found}, this program knows {known}: use a newer Gatepost")
+            }
+            Self::Unreachable(why) => write!(f, "the database cannot be opened or written: {why}"),
+            Self::Duplicate => f.write_str("two writers made the same object"),
+            Self::Other(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for DatabaseError {}
+
+impl From<rusqlite::Error> for DatabaseError {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode as Code;
+        let Some(code) = error.sqlite_error_code() else { return Self::Other(error.to_string()) };
+        match code {
+            Code::DatabaseBusy | Code::DatabaseLocked => Self::Busy,
+            Code::DiskFull => Self::DiskFull,
+            Code::DatabaseCorrupt | Code::NotADatabase => Self::Broken(error.to_string()),
+            Code::CannotOpen | Code::ReadOnly | Code::PermissionDenied | Code::SystemIoFailure => {
+                Self::Unreachable(error.to_string())
+            }
+            Code::ConstraintViolation => Self::Duplicate,
+            _ => Self::Other(error.to_string()),
+        }
+    }
+}

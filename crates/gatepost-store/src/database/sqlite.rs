@@ -1,0 +1,180 @@
+//! A database of ours in a SQLite file: write-ahead log, `synchronous = FULL`, one connection behind a lock.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, OpenFlags, Statement, TransactionBehavior};
+
+use super::{Access, DatabaseError, Migration, Parameter, Row, Transaction};
+
+/// How long a writer waits for another process.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+#[derive(Debug)]
+pub(crate) struct SqliteDatabase {
+    path: PathBuf,
+    migrations: Vec<Migration>,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    connection: Connection,
+    file: Option<FileIdentity>,
+}
+
+/// What tells one file from another that took its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct FileIdentity(u64, u64);
+
+impl SqliteDatabase {
+    pub(super) fn open(path: &Path, migrations: &[Migration], create: bool) -> Result<Self, DatabaseError> {
+        if !create && !path.exists() {
+            return Err(DatabaseError::Missing(path.to_owned()));
+        }
+        let open = Open::new(path, migrations)?;
+        Ok(Self { path: path.to_owned(), migrations: migrations.to_vec(), open: Mutex::new(open) })
+    }
+
+    pub(super) fn transaction<T, E: From<DatabaseError>>(
+        &self,
+        access: Access,
+        work: impl FnOnce(&dyn Transaction) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut open = self.lock();
+        // A deferred transaction that writes after reading can fail at once (SQLITE_BUSY_SNAPSHOT), so a writer
+        // takes the lock first.
+        let behavior = match access {
+            Access::Read => TransactionBehavior::Deferred,
+            Access::Write => TransactionBehavior::Immediate,
+        };
+        let transaction = open.connection.transaction_with_behavior(behavior).map_err(DatabaseError::from)?;
+        let outcome = work(&transaction)?;
+        transaction.commit().map_err(DatabaseError::from)?;
+        Ok(outcome)
+    }
+
+    pub(super) fn reopen_if_replaced(&self) -> Result<bool, DatabaseError> {
+        let now = FileIdentity::of(&self.path);
+        let mut open = self.lock();
+        if now.is_none() || now == open.file {
+            return Ok(false);
+        }
+        *open = Open::new(&self.path, &self.migrations)?;
+        Ok(true)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        // A panic while the lock was held left at most an open transaction, which its guard rolled back.
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Open {
+    fn new(path: &Path, migrations: &[Migration]) -> Result<Self, DatabaseError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        connection.pragma_update(None, "synchronous", "full")?;
+        migrate(&mut connection, migrations)?;
+        Ok(Self { connection, file: FileIdentity::of(path) })
+    }
+}
+
+impl FileIdentity {
+    #[cfg(unix)]
+    fn of(path: &Path) -> Option<Self> {
+        use std::os::unix::fs::MetadataExt as _;
+        fs::metadata(path).ok().map(|meta| Self(meta.dev(), meta.ino()))
+    }
+
+    #[cfg(not(unix))]
+    fn of(path: &Path) -> Option<Self> {
+        // Windows refuses to replace a file that is open.
+        fs::metadata(path).ok().map(|_| Self(0, 0))
+    }
+}
+
+fn migrate(connection: &mut Connection, migrations: &[Migration]) -> Result<(), DatabaseError> {
+    let newest = migrations.last().map_or(0, |migration| migration.version);
+    let version = |connection: &Connection| {
+        connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))
+    };
+    if version(connection)? == newest {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found = version(&transaction)?;
+    if found > newest {
+        return Err(DatabaseError::Newer { found, known: newest });
+    }
+    for migration in migrations.iter().filter(|migration| migration.version > found) {
+        transaction.execute_batch(migration.sqlite)?;
+        transaction.pragma_update(None, "user_version", migration.version)?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+impl Transaction for rusqlite::Transaction<'_> {
+    fn execute(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<usize, DatabaseError> {
+        let mut statement = self.prepare_cached(sql)?;
+        bind(&mut statement, parameters)?;
+        Ok(statement.raw_execute()?)
+    }
+
+    fn query(
+        &self,
+        sql: &str,
+        parameters: &[Parameter<'_>],
+        each: &mut dyn FnMut(&dyn Row) -> Result<(), DatabaseError>,
+    ) -> Result<(), DatabaseError> {
+        let mut statement = self.prepare_cached(sql)?;
+        bind(&mut statement, parameters)?;
+        let mut rows = statement.raw_query();
+        while let Some(row) = rows.next()? {
+            each(row)?;
+        }
+        Ok(())
+    }
+}
+
+/// Binds by name: in SQLite `$2` is a name, and positions follow the order of appearance.
+fn bind(statement: &mut Statement<'_>, parameters: &[Parameter<'_>]) -> Result<(), DatabaseError> {
+    for (index, parameter) in parameters.iter().enumerate() {
+        let name = format!("${}", index + 1);
+        let position = statement
+            .parameter_index(&name)?
+            .ok_or_else(|| DatabaseError::Other(format!("statement has no parameter {name}")))?;
+        let value = match *parameter {
+            Parameter::Null => ValueRef::Null,
+            Parameter::Integer(number) => ValueRef::Integer(number),
+            Parameter::Text(text) => ValueRef::Text(text.as_bytes()),
+        };
+        statement.raw_bind_parameter(position, ToSqlOutput::Borrowed(value))?;
+    }
+    Ok(())
+}
+
+impl Row for rusqlite::Row<'_> {
+    fn integer(&self, column: usize) -> Result<i64, DatabaseError> {
+        Ok(self.get(column)?)
+    }
+
+    fn text(&self, column: usize) -> Result<String, DatabaseError> {
+        Ok(self.get(column)?)
+    }
+
+    fn optional_text(&self, column: usize) -> Result<Option<String>, DatabaseError> {
+        Ok(self.get(column)?)
+    }
+}
