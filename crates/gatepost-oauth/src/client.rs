@@ -138,3 +138,118 @@ impl GrantType {
         }
     }
 }
+
+/// How many secrets a client can have at a time, so that one can be replaced without a gap.
+pub const SECRET_SLOTS: u8 = 2;
+
+impl Client {
+    /// Sets a secret in a free slot, or in the one whose secret is the older. Returns the slot.
+    pub fn set_secret_in_free_or_oldest_slot(
+        &mut self,
+        verifier: SecretVerifier,
+        issued_on_ms: i64,
+        reveal: Option<SealedSecret>,
+    ) -> u8 {
+        let taken = |slot: &u8| self.secrets.iter().any(|secret| secret.slot == *slot);
+        let free = (1..=SECRET_SLOTS).find(|slot| !taken(slot));
+        let oldest = self.secrets.iter().min_by_key(|secret| (secret.issued_on_ms, secret.slot));
+        let slot = free.or(oldest.map(|secret| secret.slot)).unwrap_or(1);
+        self.secrets.retain(|secret| secret.slot != slot);
+        self.secrets.push(ClientSecret { slot, verifier, issued_on_ms, reveal });
+        self.secrets.sort_by_key(|secret| secret.slot);
+        slot
+    }
+
+    /// Removes the secret in a slot. Returns whether there was one.
+    pub fn revoke_slot(&mut self, slot: u8) -> bool {
+        let before = self.secrets.len();
+        self.secrets.retain(|secret| secret.slot != slot);
+        self.secrets.len() < before
+    }
+
+    /// Revokes all access tokens of the client: each carries the generation that it was issued under.
+    pub fn new_generation(&mut self, random: u64) {
+        self.generation = if random == self.generation { random.wrapping_add(1) } else { random };
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A client for client credentials with one secret that nothing matches.
+    pub(crate) fn client() -> Client {
+        Client {
+            id: 10_300,
+            schema_id: 10_001,
+            name: "Payroll".into(),
+            client_id: "x3wJ8kQ2vLm0aPz9RtYb7A".into(),
+            grant_type: GrantType::ClientCredentials,
+            owner: None,
+            description: None,
+            support_email: None,
+            support_uri: None,
+            redirect_uri: None,
+            origins_allowed: Vec::new(),
+            privileges: Vec::new(),
+            roles: Vec::new(),
+            token_duration_seconds: None,
+            refresh_duration_seconds: None,
+            code_duration_seconds: None,
+            enabled: true,
+            generation: 99,
+            secrets: vec![secret(1, 1_000)],
+            created_by: "HR".into(),
+            created_on_ms: 0,
+            updated_by: "HR".into(),
+            updated_on_ms: 0,
+        }
+    }
+
+    fn secret(slot: u8, issued_on_ms: i64) -> ClientSecret {
+        ClientSecret { slot, verifier: verifier("kept"), issued_on_ms, reveal: None }
+    }
+
+    fn verifier(digest: &str) -> SecretVerifier {
+        SecretVerifier::Hmac { pepper_id: 1, digest: digest.into() }
+    }
+
+    fn slots(client: &Client) -> Vec<(u8, i64)> {
+        client.secrets.iter().map(|secret| (secret.slot, secret.issued_on_ms)).collect()
+    }
+
+    #[test]
+    fn reg_01_second_secret_takes_the_free_slot_and_the_third_the_older() {
+        let mut client = client();
+        assert_eq!(client.set_secret_in_free_or_oldest_slot(verifier("b"), 2_000, None), 2);
+        assert_eq!(slots(&client), [(1, 1_000), (2, 2_000)]);
+        assert_eq!(client.set_secret_in_free_or_oldest_slot(verifier("c"), 3_000, None), 1);
+        assert_eq!(client.set_secret_in_free_or_oldest_slot(verifier("d"), 4_000, None), 2);
+        assert_eq!(slots(&client), [(1, 3_000), (2, 4_000)]);
+        assert_eq!(client.secrets[1].verifier, verifier("d"));
+    }
+
+    #[test]
+    fn revoked_slot_is_free_again() {
+        let mut client = client();
+        assert!(client.revoke_slot(1));
+        assert!(!client.revoke_slot(1));
+        assert!(!client.revoke_slot(2));
+        assert_eq!(client.set_secret_in_free_or_oldest_slot(verifier("b"), 2_000, None), 1);
+    }
+
+    #[test]
+    fn new_generation_is_never_the_old_one() {
+        let mut client = client();
+        client.new_generation(99);
+        assert_eq!(client.generation, 100);
+        client.new_generation(7);
+        assert_eq!(client.generation, 7);
+    }
+
+    #[test]
+    fn grant_type_is_read_in_any_letter_case() {
+        assert_eq!(GrantType::parse("Client_Credentials"), Some(GrantType::ClientCredentials));
+        assert_eq!(GrantType::parse("password"), None);
+    }
+}
