@@ -1,0 +1,9 @@
+begin
+  begin
+    loop
+      null;
+    end loop;
+  exception when others then null;
+  end;
+end;
+/

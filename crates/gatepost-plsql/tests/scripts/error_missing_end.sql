@@ -1,0 +1,5 @@
+begin
+  if user = 'HR' then
+    ords.create_role('a');
+end;
+/

@@ -1,0 +1,5 @@
+begin
+  ords.create_role('shop.reader')   -- no semicolon
+  commit;
+end;
+/

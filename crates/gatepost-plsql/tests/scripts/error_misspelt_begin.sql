@@ -1,0 +1,4 @@
+bgin
+  ords.create_role('shop.reader');
+end;
+/

@@ -1,0 +1,6 @@
+begin
+  ords.delete_role('shop.reader');
+exeption when others then
+  null;
+end;
+/

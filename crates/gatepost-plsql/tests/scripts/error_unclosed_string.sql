@@ -1,0 +1,4 @@
+begin
+  ords.create_role('shop.reader);
+end;
+/
