@@ -1,1 +1,10 @@
 //! The program: configuration, command line, HTTP. The only crate that wires the others together.
+//!
+//! Imports go one way: `cli` → `http` → `script` → `app` → `error` → `config`.
+
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod error;
+pub mod http;
+pub mod script;

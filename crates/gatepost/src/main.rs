@@ -1,2 +1,8 @@
-//! The program.
-fn main() {}
+//! The command `gatepost`.
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> std::process::ExitCode {
+    gatepost::cli::main()
+}

@@ -14,7 +14,7 @@ use super::{Catalog, Change, CommitError, HistoryEntry};
 use crate::database::{Access, Database, DatabaseError, Migration, Parameter, Transaction};
 
 const MIGRATIONS: [Migration; 1] =
-    [Migration { version: 1, sqlite: include_str!("../../migrations/sqlite/0001_catalog.sql") }];
+    [Migration { version: 1, sqlite: include_str!("../../migrations/sqlite/catalog_0001.sql") }];
 
 /// The stored catalog. All calls block; none takes longer than the database's busy time-out.
 #[derive(Debug)]
@@ -80,6 +80,11 @@ impl CatalogStore {
             let known = if older { &Catalog::default() } else { known };
             read_since(transaction, known).map(Some)
         })
+    }
+
+    /// The version of the catalog's tables.
+    pub fn table_version(&self) -> Result<i64, DatabaseError> {
+        self.database.table_version()
     }
 
     /// Notices that another file took the catalog's place (a restored backup) and opens that.

@@ -80,6 +80,13 @@ impl Database {
         }
     }
 
+    /// The newest migration that the tables have.
+    pub(crate) fn table_version(&self) -> Result<i64, DatabaseError> {
+        match self {
+            Self::Sqlite(database) => database.table_version(),
+        }
+    }
+
     /// Opens the database again when its file was replaced; says whether it did.
     pub(crate) fn reopen_if_replaced(&self) -> Result<bool, DatabaseError> {
         match self {

@@ -58,6 +58,10 @@ impl SqliteDatabase {
         Ok(outcome)
     }
 
+    pub(super) fn table_version(&self) -> Result<i64, DatabaseError> {
+        table_version(&self.lock().connection)
+    }
+
     pub(super) fn reopen_if_replaced(&self) -> Result<bool, DatabaseError> {
         let now = FileIdentity::of(&self.path);
         let mut open = self.lock();
@@ -104,6 +108,10 @@ impl FileIdentity {
     }
 }
 
+fn table_version(connection: &Connection) -> Result<i64, DatabaseError> {
+    Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
+}
+
 fn migrate(connection: &mut Connection, migrations: &[Migration]) -> Result<(), DatabaseError> {
     let newest = migrations.last().map_or(0, |migration| migration.version);
     let version = |connection: &Connection| {
@@ -113,7 +121,7 @@ fn migrate(connection: &mut Connection, migrations: &[Migration]) -> Result<(), 
         return Ok(());
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let found = version(&transaction)?;
+    let found = table_version(&transaction)?;
     if found > newest {
         return Err(DatabaseError::Newer { found, known: newest });
     }

@@ -1,1 +1,211 @@
-//! Being written.
+//! The access log and the audit trail, in a file of their own with limits on age and size.
+//!
+//! Writing never waits: a request hands its record to a bounded queue, one thread writes them in batches. What
+//! does not fit the queue is counted and the count is logged. Values from requests are escaped and cut here
+//! (ADT-04); query strings, bodies, tokens and secrets have no field to be in (ADT-03, ADT-05).
+
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use crate::catalog::DatabaseError;
+use crate::database::{Access, Database, Migration, Parameter};
+
+const MIGRATIONS: [Migration; 1] =
+    [Migration { version: 1, sqlite: include_str!("../../migrations/sqlite/logs_0001.sql") }];
+
+/// Records that wait for the writer.
+const QUEUE_RECORDS: usize = 16_384;
+
+/// The longest text that a record keeps from a request, in bytes.
+const TEXT_BYTES_MAX: usize = 512;
+
+/// How long and how much the logs keep.
+#[derive(Clone, Copy, Debug)]
+pub struct LogLimits {
+    /// Older records are deleted.
+    pub age_days: u32,
+    /// Beyond this size of the file the oldest records are deleted.
+    pub size_bytes: u64,
+}
+
+/// One request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccessRecord {
+    /// When it arrived (milliseconds since 1970).
+    pub at_ms: i64,
+    /// Its id, also told to the caller.
+    pub request_id: String,
+    /// The caller's address.
+    pub address: String,
+    /// The method.
+    pub method: String,
+    /// The path without the query.
+    pub path: String,
+    /// The template that answered, as `module pattern`.
+    pub route: Option<String>,
+    /// The client's name.
+    pub client: Option<String>,
+    /// The status of the answer.
+    pub status: u16,
+    /// `allowed`, `refused` or `failed`.
+    pub outcome: &'static str,
+    /// Why, in a few words.
+    pub reason: String,
+    /// Until the answer's first byte was ready, in microseconds.
+    pub duration_us: i64,
+}
+
+/// Something an auditor wants to know (`reference/oauth.md` section 14).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditRecord {
+    /// When (milliseconds since 1970).
+    pub at_ms: i64,
+    /// The request it belongs to.
+    pub request_id: Option<String>,
+    /// The caller's address.
+    pub address: Option<String>,
+    /// `token issued`, `token refused`, `client authentication failed`, …
+    pub event: &'static str,
+    /// `success` or `failure`.
+    pub outcome: &'static str,
+    /// A stable code.
+    pub reason: String,
+    /// The schema's name.
+    pub schema: Option<String>,
+    /// The client's id as it presents it, if such a client exists.
+    pub client: Option<String>,
+    /// Scopes asked and given, the token's id, the author of a change.
+    pub detail: Option<String>,
+}
+
+enum Record {
+    Access(AccessRecord),
+    Audit(AuditRecord),
+    Flush(SyncSender<()>),
+}
+
+/// The logs of an installation. Dropping the last handle writes what is queued.
+#[derive(Debug)]
+pub struct LogStore {
+    sender: Option<SyncSender<Record>>,
+    dropped: Arc<AtomicU64>,
+    database: Arc<Database>,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl LogStore {
+    /// Opens or makes the file and starts its writer.
+    pub fn open(path: &Path, limits: LogLimits) -> Result<Self, DatabaseError> {
+        let database = Arc::new(Database::open_sqlite(path, &MIGRATIONS, true)?);
+        let (sender, receiver) = sync_channel(QUEUE_RECORDS);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let writer = writer::Writer::new(Arc::clone(&database), limits, path, Arc::clone(&dropped));
+        let thread = std::thread::Builder::new()
+            .name("gatepost-logs".into())
+            .spawn(move || writer.run(&receiver))
+            .map_err(|error| DatabaseError::Other(error.to_string()))?;
+        Ok(Self { sender: Some(sender), dropped, database, writer: Some(thread) })
+    }
+
+    /// Notes a request.
+    pub fn note_access(&self, record: AccessRecord) {
+        self.send(Record::Access(record));
+    }
+
+    /// Notes an audit event.
+    pub fn note_audit(&self, record: AuditRecord) {
+        self.send(Record::Audit(record));
+    }
+
+    /// Waits until everything noted so far is on disk.
+    pub fn flush(&self) {
+        let (done, wait) = sync_channel(1);
+        if let Some(sender) = &self.sender
+            && sender.send(Record::Flush(done)).is_ok()
+        {
+            // An error here means that the writer is gone, and with it what was queued.
+            let _ = wait.recv();
+        }
+    }
+
+    /// The newest requests first.
+    pub fn list_access(&self, limit: u32) -> Result<Vec<AccessRecord>, DatabaseError> {
+        let mut records = Vec::new();
+        self.database.transaction(Access::Read, |transaction| {
+            transaction.query(
+                "select at_ms, request_id, address, method, path, route, client, status, outcome, reason, duration_us
+                 from access_log order by id desc limit $1",
+                &[Parameter::Integer(i64::from(limit))],
+                &mut |row| {
+                    records.push(AccessRecord {
+                        at_ms: row.integer(0)?,
+                        request_id: row.text(1)?,
+                        address: row.text(2)?,
+                        method: row.text(3)?,
+                        path: row.text(4)?,
+                        route: row.optional_text(5)?,
+                        client: row.optional_text(6)?,
+                        status: row.integer(7)? as u16,
+                        outcome: outcome_name(&row.text(8)?),
+                        reason: row.text(9)?,
+                        duration_us: row.integer(10)?,
+                    });
+                    Ok(())
+                },
+            )
+        })?;
+        Ok(records)
+    }
+
+    fn send(&self, record: Record) {
+        let sent = self.sender.as_ref().is_some_and(|sender| sender.try_send(record).is_ok());
+        if !sent {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for LogStore {
+    fn drop(&mut self) {
+        // Closing the queue lets the writer finish what is in it.
+        self.sender = None;
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
+        }
+    }
+}
+
+fn outcome_name(text: &str) -> &'static str {
+    match text {
+        "allowed" => "allowed",
+        "refused" => "refused",
+        _ => "failed",
+    }
+}
+
+/// Makes a text from a request safe to keep: control characters escaped, cut at `TEXT_BYTES_MAX`.
+fn clean(text: &str) -> std::borrow::Cow<'_, str> {
+    if text.len() <= TEXT_BYTES_MAX && !text.bytes().any(|byte| byte < 0x20 || byte == 0x7f) {
+        return text.into();
+    }
+    let mut kept = String::with_capacity(TEXT_BYTES_MAX);
+    for c in text.chars() {
+        if c.is_control() {
+            kept.extend(c.escape_default());
+        } else {
+            kept.push(c);
+        }
+        if kept.len() >= TEXT_BYTES_MAX {
+            break;
+        }
+    }
+    kept.into()
+}
+
+#[cfg(test)]
+mod tests;

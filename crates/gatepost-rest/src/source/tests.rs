@@ -1,0 +1,222 @@
+use super::*;
+use crate::definition::{Audit, Parameter, ParameterAccess, ParameterSource, ParameterType};
+
+fn handler(method: Method, source_type: SourceType, source: &str) -> Handler {
+    Handler {
+        id: 1,
+        method,
+        source_type,
+        source: source.into(),
+        items_per_page: None,
+        mimes_allowed: Vec::new(),
+        comments: None,
+        parameters: Vec::new(),
+        audit: Audit::default(),
+    }
+}
+
+fn parameter(name: &str, bind: &str, source: ParameterSource, access: ParameterAccess) -> Parameter {
+    Parameter {
+        id: 2,
+        name: name.into(),
+        bind_variable_name: Some(bind.into()),
+        source,
+        kind: ParameterType::String,
+        access,
+        comments: None,
+        audit: Audit::default(),
+    }
+}
+
+fn refused(method: Method, source_type: SourceType, source: &str) -> NotRunnable {
+    match compile(&handler(method, source_type, source), None, Dialect::Sqlite) {
+        Ok(compiled) => panic!("{source} compiles: {compiled:?}"),
+        Err(error) => error,
+    }
+}
+
+fn block(source: &str) -> CompiledSource {
+    compile(&handler(Method::Post, SourceType::PlSql, source), None, Dialect::Sqlite)
+        .unwrap_or_else(|error| panic!("{source}: {error}"))
+}
+
+fn query(source: &str) -> CompiledSource {
+    compile(&handler(Method::Get, SourceType::CollectionFeed, source), None, Dialect::Sqlite)
+        .unwrap_or_else(|error| panic!("{source}: {error}"))
+}
+
+#[test]
+fn logic_is_named_with_its_place() {
+    for (source, construct, line, column) in [
+        ("declare\n x int; begin null; end;", "DECLARE", 1, 1),
+        ("begin\n  if :a then null; end if;\nend;", "IF", 2, 3),
+        ("begin\n  htp.p('x');\nend;", "htp.p", 2, 3),
+        ("begin hr.raise_pay(:id, 3); end;", "hr.raise_pay", 1, 7),
+        ("begin\n  null;\nexception when others then null;\nend;", "EXCEPTION", 3, 1),
+        ("begin rollback; end;", "ROLLBACK", 1, 7),
+        ("begin savepoint a; end;", "SAVEPOINT", 1, 7),
+        ("begin begin null; end; end;", "BEGIN", 1, 7),
+        ("begin select 1 into :x from t; end;", "SELECT", 1, 7),
+        ("begin :n := sql%rowcount; end;", "SQL%ROWCOUNT", 1, 13),
+        ("begin :n := ; end;", ":=", 1, 10),
+        ("begin delete from t", "BEGIN", 1, 1),
+        ("begin null; end; select 1", "select", 1, 18),
+        ("begin merge into t using u on (1=1); end;", "MERGE", 1, 7),
+        ("begin insert into t values (1) returning id; end;", "RETURNING", 1, 32),
+        ("begin insert into t values (1) returning id into l_id; end;", "l_id", 1, 50),
+        ("select 1", "SELECT", 1, 1),
+        ("with x as (select 1) select * from x", "SELECT", 1, 1),
+        ("drop table t", "DROP", 1, 1),
+        ("call p()", "CALL", 1, 1),
+        ("", "nothing", 1, 1),
+        ("begin delete from t where id = ?; end;", "?", 1, 32),
+    ] {
+        let error = refused(Method::Post, SourceType::PlSql, source);
+        assert_eq!(
+            (error.construct.as_str(), error.line, error.column),
+            (construct, line, column),
+            "{source}"
+        );
+        assert!(!error.message.is_empty());
+    }
+}
+
+#[test]
+fn get_is_read_only() {
+    for source in
+        ["delete from emp", "begin update emp set sal = 1; end;", "with x as (select 1) delete from emp"]
+    {
+        let error = refused(Method::Get, SourceType::PlSql, source);
+        assert_eq!(error.message, "GET is read-only", "{source}");
+    }
+    let reads = compile(
+        &handler(Method::Get, SourceType::PlSql, "begin :status_code := 204; end;"),
+        None,
+        Dialect::Sqlite,
+    );
+    assert!(!reads.unwrap().writes);
+}
+
+#[test]
+fn query_sources_are_one_select() {
+    for source in [
+        "insert into t values (1) returning *",
+        "with x as (select 1) update t set a = 1",
+        "pragma user_version",
+        "select 1; select 2",
+        "",
+    ] {
+        refused(Method::Get, SourceType::CollectionFeed, source);
+    }
+    let nested = "with x as (delete from t returning *) select * from x";
+    let error = compile(&handler(Method::Get, SourceType::CollectionFeed, nested), None, Dialect::Postgres)
+        .unwrap_err();
+    assert_eq!(error.construct, "DELETE");
+    for source in ["select 1;", "with x as (select 1) select * from x", "values (1)", "select 1 -- end\n;/"] {
+        query(source);
+    }
+}
+
+#[test]
+fn pages_are_cut_around_the_statement() {
+    let compiled = query("select * from emp where job = :job -- all\n;");
+    assert_eq!(
+        compiled.query().unwrap().text(),
+        "select * from (\nselect * from emp where job = ?1\n) limit ?2 offset ?3"
+    );
+    let own = query("select * from emp limit :fetch_size offset :fetch_offset");
+    assert_eq!(own.query().unwrap().paged, None);
+    let one = compile(&handler(Method::Get, SourceType::CollectionItem, "select 1"), None, Dialect::Sqlite)
+        .unwrap();
+    assert_eq!(one.query().unwrap().paged, None);
+}
+
+#[test]
+fn blocks_become_steps() {
+    let compiled = block(
+        "begin\n insert into emp (ename) values (:ename) returning empno into :id; commit;\n \
+         :status_code := case when :id > 0 then 201 end; :forward_location := 'x' || :id; null;\nend;\n/",
+    );
+    assert!(compiled.writes && compiled.block);
+    assert_eq!(compiled.steps.len(), 3);
+    let Step::Change { statement, into } = &compiled.steps[0] else { panic!() };
+    assert_eq!(statement.sql.text, "insert into emp (ename) values (?1) returning empno");
+    assert_eq!(compiled.slots[into[0]].name, "id");
+    let Step::Assign { expression, slot } = &compiled.steps[1] else { panic!() };
+    assert_eq!(expression.sql.text, "select (case when ?1 > 0 then 201 end\n)");
+    assert_eq!(compiled.slots[*slot].source, SlotSource::Implicit(Implicit::StatusCode));
+    assert_eq!(compiled.outputs.len(), 2);
+}
+
+#[test]
+fn bare_statements_may_return_rows() {
+    let compiled = block("update emp set sal = :sal where empno = :id returning *;");
+    assert!(!compiled.block);
+    let Step::Change { into, .. } = &compiled.steps[0] else { panic!() };
+    assert!(into.is_empty());
+    block("with x as (select 1) insert into t select * from x");
+    block("replace into t values (:a)");
+    block("insert into t values (:a) returning id into :new_id");
+}
+
+#[test]
+fn declared_parameters_bind_and_leave() {
+    let mut handler = handler(
+        Method::Post,
+        SourceType::PlSql,
+        "begin :status := 201; :location := 'a'; :note := :trace; :answer := :n; end;",
+    );
+    handler.parameters = vec![
+        parameter("X-ORDS-STATUS-CODE", "status", ParameterSource::Header, ParameterAccess::Out),
+        parameter("X-APEX-FORWARD", "location", ParameterSource::Header, ParameterAccess::Out),
+        parameter("X-Note", "note", ParameterSource::Header, ParameterAccess::Out),
+        parameter("X-Trace", "TRACE", ParameterSource::Header, ParameterAccess::In),
+        parameter("theAnswer", "answer", ParameterSource::Response, ParameterAccess::Out),
+        parameter("count", "n", ParameterSource::Uri, ParameterAccess::In),
+        parameter("unused", "elsewhere", ParameterSource::Uri, ParameterAccess::In),
+    ];
+    let compiled = compile(&handler, None, Dialect::Sqlite).unwrap();
+    let targets: Vec<_> = compiled.outputs.iter().map(|output| &output.target).collect();
+    assert!(matches!(
+        targets[..],
+        [OutputTarget::Status, OutputTarget::Location, OutputTarget::Header(_), OutputTarget::Member { .. }]
+    ));
+    let slot = |name: &str| compiled.slots.iter().find(|slot| slot.name == name).unwrap();
+    assert_eq!(slot("trace").source, SlotSource::Header("x-trace".parse().unwrap()));
+    assert_eq!(slot("n").wire_name, "count");
+    assert_eq!(slot("status").source, SlotSource::Unset);
+}
+
+#[test]
+fn implicit_binds_take_no_parameter() {
+    for bind in ["current_user", "BODY", "fetch_offset"] {
+        let mut handler = handler(Method::Get, SourceType::CollectionFeed, &format!("select :{bind}"));
+        handler.parameters = vec![parameter("x", bind, ParameterSource::Uri, ParameterAccess::In)];
+        let error = compile(&handler, None, Dialect::Sqlite).unwrap_err();
+        assert!(error.message.contains("filled by the server"), "{error}");
+    }
+}
+
+#[test]
+fn headers_of_the_server_and_credentials_are_refused() {
+    for (name, access) in [
+        ("Authorization", ParameterAccess::In),
+        ("Content-Length", ParameterAccess::Out),
+        ("Set-Cookie", ParameterAccess::Out),
+        ("bad name", ParameterAccess::Out),
+    ] {
+        let mut handler = handler(Method::Post, SourceType::PlSql, "begin :h := :h; end;");
+        handler.parameters = vec![parameter(name, "h", ParameterSource::Header, access)];
+        assert!(compile(&handler, None, Dialect::Sqlite).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn etag_queries_share_the_binds() {
+    let handler = handler(Method::Get, SourceType::CollectionItem, "select * from emp where empno = :id");
+    let compiled =
+        compile(&handler, Some("select version from emp where empno = :ID"), Dialect::Sqlite).unwrap();
+    assert_eq!(compiled.etag.unwrap().slots, [0]);
+    let error = compile(&handler, Some("delete from emp"), Dialect::Sqlite).unwrap_err();
+    assert!(error.construct.contains("etag query"), "{error}");
+}

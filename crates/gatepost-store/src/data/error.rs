@@ -1,0 +1,153 @@
+//! What can go wrong, in the words of this store. Every code of SQLite is mapped here and nowhere else.
+
+use rusqlite::{ErrorCode, ffi};
+
+/// The file could not be opened or prepared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DataError {
+    /// Opening failed; text for the operator.
+    Open(String),
+    /// Another process holds the file.
+    Busy,
+}
+
+/// A plan could not be executed. Texts are for the handler's owner, never for the caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExecuteError {
+    /// The statement does something that handlers may not do, or cannot be shown by its source type.
+    NotRunnable(String),
+    /// The statement failed.
+    Statement {
+        /// SQLite's words.
+        message: String,
+    },
+    /// The change breaks a rule of the data.
+    Constraint {
+        /// Which kind of rule.
+        kind: ConstraintKind,
+        /// SQLite's words.
+        message: String,
+    },
+    /// It ran longer than it may.
+    Timeout,
+    /// Too much waits already, or another process holds the lock.
+    Busy,
+    /// The answer, or a value in it, is larger than it may be.
+    TooLarge,
+    /// The disk is full.
+    Full,
+    /// The file is damaged, or cannot be read or written.
+    Corrupt(String),
+    /// An output bind holds what cannot be sent.
+    BadOutput(String),
+    /// The caller went away, or the store is closed.
+    Stopped,
+    /// The program itself failed.
+    Panic,
+}
+
+/// A kind of rule that data obeys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConstraintKind {
+    /// UNIQUE or PRIMARY KEY
+    Unique,
+    /// FOREIGN KEY
+    ForeignKey,
+    /// CHECK
+    Check,
+    /// NOT NULL
+    NotNull,
+    /// A value of the wrong type for its column.
+    DataType,
+    /// A trigger's `raise`, or another rule.
+    Other,
+}
+
+impl std::fmt::Display for DataError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Open(message) => f.write_str(message),
+            Self::Busy => f.write_str("another process holds the data file"),
+        }
+    }
+}
+
+impl std::error::Error for DataError {}
+
+impl std::fmt::Display for ExecuteError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NotRunnable(message)
+            | Self::Statement { message }
+            | Self::Constraint { message, .. }
+            | Self::Corrupt(message)
+            | Self::BadOutput(message) => f.write_str(message),
+            Self::Timeout => f.write_str("the statement ran longer than it may"),
+            Self::Busy => f.write_str("the data store is busy"),
+            Self::TooLarge => f.write_str("the answer is larger than it may be"),
+            Self::Full => f.write_str("the disk is full"),
+            Self::Stopped => f.write_str("the execution was stopped"),
+            Self::Panic => f.write_str("the program failed while executing"),
+        }
+    }
+}
+
+impl std::error::Error for ExecuteError {}
+
+pub(super) fn open_error(error: &rusqlite::Error) -> DataError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => DataError::Busy,
+        _ => DataError::Open(error.to_string()),
+    }
+}
+
+/// Maps an error of a statement. An interrupted one says why through the watch: see `UserConnection::error`.
+pub(super) fn execute_error(error: &rusqlite::Error) -> ExecuteError {
+    let Some(sqlite) = error.sqlite_error() else {
+        return ExecuteError::Statement { message: error.to_string() };
+    };
+    let message = words(error);
+    match sqlite.code {
+        ErrorCode::ConstraintViolation => {
+            ExecuteError::Constraint { kind: constraint_kind(sqlite.extended_code), message }
+        }
+        ErrorCode::OperationInterrupted => ExecuteError::Timeout,
+        ErrorCode::DatabaseBusy
+        | ErrorCode::DatabaseLocked
+        | ErrorCode::OutOfMemory
+        | ErrorCode::FileLockingProtocolFailed => ExecuteError::Busy,
+        ErrorCode::DiskFull => ExecuteError::Full,
+        ErrorCode::TooBig => ExecuteError::TooLarge,
+        ErrorCode::TypeMismatch => ExecuteError::Constraint { kind: ConstraintKind::DataType, message },
+        ErrorCode::DatabaseCorrupt
+        | ErrorCode::NotADatabase
+        | ErrorCode::SystemIoFailure
+        | ErrorCode::CannotOpen
+        | ErrorCode::NoLargeFileSupport => ExecuteError::Corrupt(message),
+        ErrorCode::AuthorizationForStatementDenied | ErrorCode::PermissionDenied | ErrorCode::ReadOnly => {
+            ExecuteError::NotRunnable(message)
+        }
+        _ => ExecuteError::Statement { message },
+    }
+}
+
+/// SQLite's words, without the SQL text.
+pub(super) fn words(error: &rusqlite::Error) -> String {
+    match error {
+        rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn constraint_kind(extended_code: i32) -> ConstraintKind {
+    match extended_code {
+        ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_ROWID => {
+            ConstraintKind::Unique
+        }
+        ffi::SQLITE_CONSTRAINT_FOREIGNKEY => ConstraintKind::ForeignKey,
+        ffi::SQLITE_CONSTRAINT_CHECK => ConstraintKind::Check,
+        ffi::SQLITE_CONSTRAINT_NOTNULL => ConstraintKind::NotNull,
+        ffi::SQLITE_CONSTRAINT_DATATYPE => ConstraintKind::DataType,
+        _ => ConstraintKind::Other,
+    }
+}

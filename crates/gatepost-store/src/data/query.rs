@@ -1,0 +1,252 @@
+//! A query plan on a connection.
+
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use gatepost_rest::definition::SourceType;
+use gatepost_rest::plan::{BindValue, Plan};
+use gatepost_rest::render::{self, Flow, Renderer};
+use gatepost_rest::source::{BoundStatement, Step};
+use http::HeaderValue;
+use http::header::CONTENT_DISPOSITION;
+
+use super::connection::{Described, SqliteRow, UserConnection, bind, owned};
+use super::reply::content_type;
+use super::{ExecuteError, Limits, Reply, ReplyBody};
+
+/// Takes over what a query wrote when it outgrows the buffer.
+pub(super) trait Sink {
+    /// The size at which to call [`Sink::overflow`].
+    fn buffer_bytes_max(&self) -> usize;
+
+    /// Takes the bytes of `out`, or refuses with an error. `head` makes the reply without its body.
+    fn overflow(
+        &mut self,
+        out: &mut Vec<u8>,
+        head: &mut dyn FnMut() -> Result<Reply, ExecuteError>,
+    ) -> Result<(), ExecuteError>;
+}
+
+/// Runs a plan that only reads. The reply's body is what the sink left in the buffer.
+pub(super) fn run(
+    connection: &UserConnection,
+    plan: &Plan,
+    limits: Limits,
+    sink: &mut dyn Sink,
+) -> Result<Reply, ExecuteError> {
+    let Some(etag) = &plan.source.etag else { return run_steps(connection, plan, limits, sink) };
+    // One snapshot for both, unless the caller holds one already.
+    let own = connection.sqlite.is_autocommit();
+    if own {
+        connection.sqlite.execute_batch("begin").map_err(|error| connection.error(&error))?;
+    }
+    let value = first_value(connection, etag, &plan.values);
+    let reply = value.and_then(|value| {
+        let mut reply = run_steps(connection, plan, limits, sink)?;
+        reply.etag = etag_text(value);
+        Ok(reply)
+    });
+    if own && !connection.sqlite.is_autocommit() {
+        connection.sqlite.execute_batch("commit").map_err(|error| connection.error(&error))?;
+    }
+    reply
+}
+
+fn run_steps(
+    connection: &UserConnection,
+    plan: &Plan,
+    limits: Limits,
+    sink: &mut dyn Sink,
+) -> Result<Reply, ExecuteError> {
+    let Some(query) = plan.source.query() else { return assignments(connection, plan) };
+    let reply = rows(connection, plan, query, limits, sink)?;
+    learn(connection, plan, query);
+    Ok(reply)
+}
+
+fn rows(
+    connection: &UserConnection,
+    plan: &Plan,
+    query: &BoundStatement,
+    limits: Limits,
+    sink: &mut dyn Sink,
+) -> Result<Reply, ExecuteError> {
+    let _user = connection.watch.user();
+    let fail = |error: rusqlite::Error| connection.error(&error);
+    let mut statement = connection.sqlite.prepare_cached(query.text()).map_err(fail)?;
+    bind(&mut statement, &query.slots, &plan.values).map_err(fail)?;
+    if query.paged.is_some() {
+        let first = query.slots.len() + 1;
+        let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        statement.raw_bind_parameter(first, number(plan.window.fetched())).map_err(fail)?;
+        statement.raw_bind_parameter(first + 1, number(plan.window.offset)).map_err(fail)?;
+    }
+    let before = connection.described(plan.source.id, &query.sql, &statement).map_err(fail)?;
+    let mut rows = statement.raw_query();
+    let mut row = rows.next().map_err(fail)?;
+    // The first step prepares anew when the schema changed, so the columns are looked at again.
+    let described = match row {
+        Some(row) => connection.described(plan.source.id, &query.sql, row.as_ref()).map_err(fail)?,
+        None => before,
+    };
+    let mut writer = Writer::new(plan, &described, limits, sink)?;
+    while let Some(current) = row {
+        if writer.row(&SqliteRow(current))? == Flow::Enough {
+            break;
+        }
+        row = rows.next().map_err(fail)?;
+    }
+    writer.end()
+}
+
+struct Writer<'p, 's> {
+    renderer: Renderer<'p>,
+    out: Vec<u8>,
+    limits: Limits,
+    handed_over: u64,
+    sink: &'s mut dyn Sink,
+}
+
+impl<'p, 's> Writer<'p, 's> {
+    fn new(
+        plan: &'p Plan,
+        described: &'p Described,
+        limits: Limits,
+        sink: &'s mut dyn Sink,
+    ) -> Result<Self, ExecuteError> {
+        let mut renderer = Renderer::new(plan, &described.columns)
+            .map_err(|render::BadShape(message)| ExecuteError::NotRunnable(message))?;
+        let mut out = Vec::with_capacity(1024);
+        renderer.begin(&mut out);
+        Ok(Self { renderer, out, limits, handed_over: 0, sink })
+    }
+
+    fn row(&mut self, row: &SqliteRow<'_, '_>) -> Result<Flow, ExecuteError> {
+        let flow = self.renderer.row(&mut self.out, row);
+        if self.handed_over + self.out.len() as u64 > self.limits.bytes_max
+            || self.renderer.rows() > self.limits.rows_max
+            || self.renderer.is_cut()
+        {
+            return Err(ExecuteError::TooLarge);
+        }
+        if self.out.len() >= self.sink.buffer_bytes_max() {
+            self.handed_over += self.out.len() as u64;
+            let renderer = &self.renderer;
+            self.sink.overflow(&mut self.out, &mut || head(renderer))?;
+        }
+        Ok(flow)
+    }
+
+    fn end(mut self) -> Result<Reply, ExecuteError> {
+        self.renderer.end(&mut self.out);
+        let mut reply = head(&self.renderer)?;
+        reply.body = ReplyBody::Full(Bytes::from(self.out));
+        Ok(reply)
+    }
+}
+
+fn head(renderer: &Renderer<'_>) -> Result<Reply, ExecuteError> {
+    let mut reply = Reply {
+        content_type: Some(content_type(renderer.content_type())),
+        rows: renderer.rows(),
+        not_found: renderer.not_found(),
+        ..Reply::default()
+    };
+    if let Some(disposition) = renderer.content_disposition() {
+        let value = HeaderValue::from_str(&disposition)
+            .map_err(|_| ExecuteError::BadOutput("the file name is no header value".into()))?;
+        reply.headers.push((CONTENT_DISPOSITION, value));
+    }
+    Ok(reply)
+}
+
+/// A block without DML.
+fn assignments(connection: &UserConnection, plan: &Plan) -> Result<Reply, ExecuteError> {
+    let mut values = plan.values.clone();
+    for step in &plan.source.steps {
+        if let Step::Assign { expression, slot } = step {
+            values[*slot] = first_value(connection, expression, &values)?;
+        }
+    }
+    answer(plan, &values)
+}
+
+/// The reply that the output binds make.
+pub(super) fn answer(plan: &Plan, values: &[BindValue]) -> Result<Reply, ExecuteError> {
+    let answer = render::outputs(&plan.source, values)
+        .map_err(|render::BadOutput(message)| ExecuteError::BadOutput(message))?;
+    Ok(Reply {
+        status: answer.status,
+        location: answer.location,
+        headers: answer.headers,
+        content_type: answer.body.is_some().then(|| content_type("application/json")),
+        body: ReplyBody::Full(Bytes::from(answer.body.unwrap_or_default())),
+        ..Reply::default()
+    })
+}
+
+/// The first column of the first row; NULL without one.
+pub(super) fn first_value(
+    connection: &UserConnection,
+    query: &BoundStatement,
+    values: &[BindValue],
+) -> Result<BindValue, ExecuteError> {
+    let _user = connection.watch.user();
+    let fail = |error: rusqlite::Error| connection.error(&error);
+    let mut statement = connection.sqlite.prepare_cached(&query.sql.text).map_err(fail)?;
+    bind(&mut statement, &query.slots, values).map_err(fail)?;
+    let mut rows = statement.raw_query();
+    match rows.next().map_err(fail)? {
+        Some(row) => row.get_ref(0).map(owned).map_err(fail),
+        None => Ok(BindValue::Null),
+    }
+}
+
+fn etag_text(value: BindValue) -> Option<String> {
+    match value {
+        BindValue::Null | BindValue::Blob(_) => None,
+        BindValue::Integer(number) => Some(number.to_string()),
+        BindValue::Real(number) => Some(number.to_string()),
+        BindValue::Boolean(flag) => Some(flag.to_string()),
+        BindValue::Text(text) => Some(text),
+    }
+}
+
+/// Finds out, once a source, whether its query touches one row by a unique key.
+fn learn(connection: &UserConnection, plan: &Plan, query: &BoundStatement) {
+    let hints = &plan.source.hints;
+    if hints.point.load(Ordering::Relaxed) != 0 {
+        return;
+    }
+    let shape = plan.source.source_type != SourceType::Media && plan.source.etag.is_none();
+    let point = shape && is_point(connection, query.text()).unwrap_or(false);
+    hints.point.store(if point { 2 } else { 1 }, Ordering::Relaxed);
+}
+
+fn is_point(connection: &UserConnection, text: &str) -> rusqlite::Result<bool> {
+    let mut explain = connection.sqlite.prepare(&format!("explain query plan {text}"))?;
+    let mut rows = explain.raw_query();
+    let Some(row) = rows.next()? else { return Ok(false) };
+    let detail: String = row.get(3)?;
+    if rows.next()?.is_some() {
+        return Ok(false);
+    }
+    let Some((_, way)) = detail.strip_prefix("SEARCH ").and_then(|rest| rest.split_once(" USING ")) else {
+        return Ok(false);
+    };
+    if way == "INTEGER PRIMARY KEY (rowid=?)" {
+        return Ok(true);
+    }
+    let way = way.strip_prefix("COVERING ").unwrap_or(way);
+    let Some((name, keys)) = way.strip_prefix("INDEX ").and_then(|rest| rest.split_once(" (")) else {
+        return Ok(false);
+    };
+    is_unique(connection, name, keys.matches("=?").count())
+}
+
+/// Whether an index is unique and has this many columns.
+fn is_unique(connection: &UserConnection, index: &str, columns: usize) -> rusqlite::Result<bool> {
+    let text = "select count(*) = ?2 and exists (select 1 from sqlite_schema s, pragma_index_list(s.tbl_name) l \
+                where s.name = ?1 and l.name = ?1 and l.\"unique\" = 1 and l.partial = 0) from pragma_index_info(?1)";
+    connection.sqlite.query_row(text, (index, columns as i64), |row| row.get(0))
+}

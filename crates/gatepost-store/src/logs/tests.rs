@@ -1,0 +1,69 @@
+//! The logs keep what they are told, within their limits, and nothing that could forge a line.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use super::{AccessRecord, LogLimits, LogStore, MIGRATIONS, clean, writer};
+use crate::database::Database;
+
+fn file(name: &str) -> std::path::PathBuf {
+    let path = std::env::temp_dir().join(format!("gatepost-logs-{name}-{}.db", std::process::id()));
+    let _ = std::fs::remove_file(&path);
+    path
+}
+
+const LIMITS: LogLimits = LogLimits { age_days: 1, size_bytes: 1 << 30 };
+
+#[test]
+fn control_characters_are_escaped_and_long_texts_are_cut() {
+    assert_eq!(clean("/a\r\nforged"), "/a\\r\\nforged");
+    assert!(clean(&"é".repeat(10_000)).len() <= super::TEXT_BYTES_MAX + 10);
+    assert_eq!(clean("/plain"), "/plain");
+}
+
+#[test]
+fn what_was_noted_can_be_read_after_a_flush() {
+    let path = file("flush");
+    let logs = LogStore::open(&path, LIMITS).unwrap();
+    for n in 0..5_000 {
+        logs.note_access(AccessRecord {
+            at_ms: n,
+            path: format!("/{n}"),
+            outcome: "allowed",
+            ..AccessRecord::default()
+        });
+    }
+    logs.flush();
+    let newest = logs.list_access(2).unwrap();
+    assert_eq!(newest[0].path, "/4999");
+    drop(logs);
+    let _ = std::fs::remove_file(path);
+}
+
+#[test]
+fn the_oldest_records_go_when_the_file_is_too_large_or_they_are_too_old() {
+    let path = file("limits");
+    let logs = LogStore::open(&path, LIMITS).unwrap();
+    let day = 86_400_000;
+    for n in 0..2_000 {
+        let at_ms = if n < 10 { 0 } else { 3 * day + n };
+        logs.note_access(AccessRecord {
+            at_ms,
+            path: "/x".repeat(100),
+            outcome: "allowed",
+            ..AccessRecord::default()
+        });
+    }
+    logs.flush();
+    drop(logs);
+    let database = Arc::new(Database::open_sqlite(&path, &MIGRATIONS, true).unwrap());
+    let limits = LogLimits { age_days: 1, size_bytes: 200_000 };
+    let pruner = writer::Writer::new(database, limits, &path, Arc::new(AtomicU64::new(0))).at(4 * day);
+    pruner.prune().unwrap();
+    let logs = LogStore::open(&path, LIMITS).unwrap();
+    let left = logs.list_access(5_000).unwrap();
+    assert!(left.len() < 1_500 && !left.is_empty(), "{}", left.len());
+    assert!(left.iter().all(|record| record.at_ms > day));
+    drop(logs);
+    let _ = std::fs::remove_file(path);
+}

@@ -1,0 +1,224 @@
+//! The thread that writes the logs in batches and keeps them within their limits.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use super::{AccessRecord, AuditRecord, LogLimits, Record, clean};
+use crate::catalog::DatabaseError;
+use crate::database::{Access, Database, Parameter, Transaction};
+
+/// Records of one transaction.
+const BATCH_RECORDS: usize = 2_048;
+
+/// How long a record may wait for company.
+const BATCH_WAIT: Duration = Duration::from_millis(200);
+
+/// How often limits are checked.
+const PRUNE_EVERY: Duration = Duration::from_secs(60);
+
+pub(super) struct Writer {
+    database: Arc<Database>,
+    limits: LogLimits,
+    path: PathBuf,
+    dropped: Arc<AtomicU64>,
+    newest_ms: i64,
+}
+
+impl Writer {
+    pub(super) fn new(
+        database: Arc<Database>,
+        limits: LogLimits,
+        path: &Path,
+        dropped: Arc<AtomicU64>,
+    ) -> Self {
+        Self { database, limits, path: path.to_owned(), dropped, newest_ms: 0 }
+    }
+
+    /// The same writer, its newest record being of `newest_ms`.
+    #[cfg(test)]
+    pub(super) fn at(self, newest_ms: i64) -> Self {
+        Self { newest_ms, ..self }
+    }
+
+    pub(super) fn run(mut self, queue: &Receiver<Record>) {
+        let mut prune_at = Instant::now();
+        loop {
+            let mut flushes = Vec::new();
+            let (batch, open) = collect(queue, &mut flushes);
+            if !batch.is_empty()
+                && let Err(error) = self.write(&batch)
+            {
+                tracing::error!(%error, records = batch.len(), "the log store refused records; they are lost");
+            }
+            for flush in flushes {
+                let _ = flush.send(());
+            }
+            let dropped = self.dropped.swap(0, Ordering::Relaxed);
+            if dropped > 0 {
+                tracing::warn!(dropped, "log records were dropped because the queue was full");
+            }
+            if Instant::now() >= prune_at {
+                prune_at = Instant::now() + PRUNE_EVERY;
+                if let Err(error) = self.prune() {
+                    tracing::error!(%error, "old log records could not be deleted");
+                }
+            }
+            if !open {
+                return;
+            }
+        }
+    }
+
+    fn write(&mut self, batch: &[Record]) -> Result<(), DatabaseError> {
+        self.database.transaction(Access::Write, |transaction| {
+            for record in batch {
+                match record {
+                    Record::Access(record) => insert_access(transaction, record)?,
+                    Record::Audit(record) => insert_audit(transaction, record)?,
+                    Record::Flush(_) => {}
+                }
+            }
+            Ok::<(), DatabaseError>(())
+        })?;
+        self.newest_ms = batch.iter().map(Record::at_ms).fold(self.newest_ms, i64::max);
+        Ok(())
+    }
+
+    /// Deletes what is too old, and the oldest tenth while the file is too large.
+    pub(super) fn prune(&self) -> Result<(), DatabaseError> {
+        let oldest_ms = self.newest_ms - i64::from(self.limits.age_days) * 86_400_000;
+        self.database.transaction(Access::Write, |transaction| {
+            for sql in ["delete from access_log where at_ms < $1", "delete from audit_event where at_ms < $1"]
+            {
+                transaction.execute(sql, &[Parameter::Integer(oldest_ms)])?;
+            }
+            Ok::<(), DatabaseError>(())
+        })?;
+        while self.bytes_in_use()? > self.limits.size_bytes {
+            if self.delete_oldest_tenth()? == 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes of the file's pages that hold something; freed pages are used again before the file grows.
+    fn bytes_in_use(&self) -> Result<u64, DatabaseError> {
+        let mut bytes = 0;
+        self.database.transaction(Access::Read, |transaction| {
+            transaction.query(
+                "select (c.page_count - f.freelist_count) * s.page_size
+                 from pragma_page_count c, pragma_freelist_count f, pragma_page_size s",
+                &[],
+                &mut |row| {
+                    bytes = row.integer(0)? as u64;
+                    Ok(())
+                },
+            )
+        })?;
+        Ok(bytes)
+    }
+
+    fn delete_oldest_tenth(&self) -> Result<usize, DatabaseError> {
+        tracing::info!(file = %self.path.display(), "the logs reached their size limit; the oldest tenth goes");
+        self.database.transaction(Access::Write, |transaction| {
+            let mut deleted = 0;
+            for sql in [
+                "delete from access_log where id <= (select min(id) + (max(id) - min(id) + 10) / 10 from access_log)",
+                "delete from audit_event where id <= (select min(id) + (max(id) - min(id) + 10) / 10 from audit_event)",
+            ] {
+                deleted += transaction.execute(sql, &[])?;
+            }
+            Ok(deleted)
+        })
+    }
+}
+
+impl Record {
+    fn at_ms(&self) -> i64 {
+        match self {
+            Self::Access(record) => record.at_ms,
+            Self::Audit(record) => record.at_ms,
+            Self::Flush(_) => 0,
+        }
+    }
+}
+
+/// Takes what is queued, at most a batch; says whether the queue is still open.
+fn collect(
+    queue: &Receiver<Record>,
+    flushes: &mut Vec<std::sync::mpsc::SyncSender<()>>,
+) -> (Vec<Record>, bool) {
+    let mut batch = Vec::new();
+    let first = match queue.recv_timeout(PRUNE_EVERY) {
+        Ok(record) => record,
+        Err(RecvTimeoutError::Timeout) => return (batch, true),
+        Err(RecvTimeoutError::Disconnected) => return (batch, false),
+    };
+    let until = Instant::now() + BATCH_WAIT;
+    let mut next = Some(first);
+    while let Some(record) = next.take() {
+        match record {
+            Record::Flush(done) => {
+                flushes.push(done);
+                return (batch, true);
+            }
+            record => batch.push(record),
+        }
+        if batch.len() == BATCH_RECORDS {
+            break;
+        }
+        next = match queue.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok(record) => Some(record),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => return (batch, false),
+        };
+    }
+    (batch, true)
+}
+
+fn insert_access(transaction: &dyn Transaction, record: &AccessRecord) -> Result<(), DatabaseError> {
+    let (path, reason, method) = (clean(&record.path), clean(&record.reason), clean(&record.method));
+    transaction.execute(
+        "insert into access_log
+           (at_ms, request_id, address, method, path, route, client, status, outcome, reason, duration_us)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        &[
+            Parameter::Integer(record.at_ms),
+            Parameter::Text(&record.request_id),
+            Parameter::Text(&record.address),
+            Parameter::Text(&method),
+            Parameter::Text(&path),
+            record.route.as_deref().into(),
+            record.client.as_deref().into(),
+            Parameter::Integer(i64::from(record.status)),
+            Parameter::Text(record.outcome),
+            Parameter::Text(&reason),
+            Parameter::Integer(record.duration_us),
+        ],
+    )?;
+    Ok(())
+}
+
+fn insert_audit(transaction: &dyn Transaction, record: &AuditRecord) -> Result<(), DatabaseError> {
+    let (reason, detail) = (clean(&record.reason), record.detail.as_deref().map(clean));
+    transaction.execute(
+        "insert into audit_event (at_ms, request_id, address, event, outcome, reason, schema, client, detail)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        &[
+            Parameter::Integer(record.at_ms),
+            record.request_id.as_deref().into(),
+            record.address.as_deref().into(),
+            Parameter::Text(record.event),
+            Parameter::Text(record.outcome),
+            Parameter::Text(&reason),
+            record.schema.as_deref().into(),
+            record.client.as_deref().into(),
+            detail.as_deref().into(),
+        ],
+    )?;
+    Ok(())
+}

@@ -1,0 +1,50 @@
+//! Time and randomness, the two things that tests want to hold.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Where the time comes from.
+#[derive(Clone, Debug)]
+pub enum Clock {
+    /// The system's clock.
+    System,
+    /// A clock that only moves when it is told to, in milliseconds since 1970.
+    Manual(Arc<AtomicI64>),
+}
+
+impl Clock {
+    /// Milliseconds since 1970, UTC.
+    pub fn now_ms(&self) -> i64 {
+        match self {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the one place that asks the system for the time of day"
+            )]
+            Self::System => {
+                SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+            }
+            Self::Manual(now_ms) => now_ms.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// Fills `bytes` from the system's generator.
+///
+/// # Panics
+/// When the system has no randomness to give; nothing that needs it may go on then.
+pub fn fill_random(bytes: &mut [u8]) {
+    aws_lc_rs::rand::fill(bytes).expect("the system's random generator works");
+}
+
+/// Random bytes from the system's generator.
+pub fn random_bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    fill_random(&mut bytes);
+    bytes
+}
+
+/// A time as RFC 3339 writes it, UTC, with milliseconds.
+pub fn rfc3339(at_ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(at_ms).map_or_else(|_| at_ms.to_string(), |at| format!("{at:.3}"))
+}

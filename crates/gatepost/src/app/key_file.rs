@@ -1,0 +1,117 @@
+//! The key file: sealing keys, peppers and vault keys, in a file that only its owner can read, or in a variable.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use anyhow::{Context as _, bail};
+use gatepost_oauth::{KeyFile, KeyRing};
+
+use super::clock::fill_random;
+
+const HEAD: &str = "\
+# Keys of this Gatepost installation. Keep this file secret (mode 0600) and back it up with the catalog:
+# without it no client secret can be checked any more. `gatepost keys` changes it.
+
+";
+
+/// Where the keys are.
+#[derive(Clone, Debug)]
+pub enum KeySource {
+    /// A file with mode 0600.
+    File(PathBuf),
+    /// The text of such a file, from variable `GATEPOST_KEYS`.
+    Variable(String),
+}
+
+impl KeySource {
+    /// Reads and checks the keys.
+    pub fn load(&self) -> anyhow::Result<KeyRing> {
+        let text = match self {
+            Self::File(path) => {
+                check_mode(path)?;
+                fs::read_to_string(path).with_context(|| format!("key file {}", path.display()))?
+            }
+            Self::Variable(text) => text.clone(),
+        };
+        // The parser's message could quote a key: only the place is told.
+        let file: KeyFile = toml::from_str(&text).map_err(|error: toml::de::Error| {
+            anyhow::anyhow!(
+                "{self} is no key file (problem at byte {})",
+                error.span().map_or(0, |span| span.start)
+            )
+        })?;
+        KeyRing::from_file(&file).with_context(|| format!("{self}"))
+    }
+
+    /// Whether there are keys to read.
+    pub fn exists(&self) -> bool {
+        match self {
+            Self::File(path) => path.exists(),
+            Self::Variable(_) => true,
+        }
+    }
+
+    /// Makes new keys and saves them.
+    pub fn create(&self, now_ms: i64) -> anyhow::Result<KeyRing> {
+        let ring = KeyRing::generate(&mut fill_random, now_ms);
+        self.save(&ring)?;
+        Ok(ring)
+    }
+
+    /// Replaces the file in one step; a reader sees the old keys or the new ones.
+    pub fn save(&self, ring: &KeyRing) -> anyhow::Result<()> {
+        let Self::File(path) = self else { bail!("the keys come from GATEPOST_KEYS; change them there") };
+        let text = format!("{HEAD}{}", toml::to_string(&ring.to_file())?);
+        let temporary = path.with_extension("new");
+        let _ = fs::remove_file(&temporary);
+        write_private(&temporary, text.as_bytes())
+            .with_context(|| format!("key file {}", temporary.display()))?;
+        fs::rename(&temporary, path).with_context(|| format!("key file {}", path.display()))
+    }
+
+    /// Changes whenever the file does.
+    pub fn modified(&self) -> Option<SystemTime> {
+        match self {
+            Self::File(path) => fs::metadata(path).and_then(|meta| meta.modified()).ok(),
+            Self::Variable(_) => None,
+        }
+    }
+}
+
+impl std::fmt::Display for KeySource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "key file {}", path.display()),
+            Self::Variable(_) => f.write_str("variable GATEPOST_KEYS"),
+        }
+    }
+}
+
+/// Writes a file that only its owner can read, and makes sure that it is on disk.
+pub fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+#[cfg(unix)]
+fn check_mode(path: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode =
+        fs::metadata(path).with_context(|| format!("key file {}", path.display()))?.permissions().mode();
+    if mode & 0o077 != 0 {
+        bail!("{} can be read by others (mode {:03o}); run: chmod 600 {0}", path.display(), mode & 0o777);
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn check_mode(_path: &Path) -> anyhow::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,332 @@
+//! The running installation: its stores, its keys and the snapshot that requests are answered from.
+//!
+//! Built once by a command and shared. A thread of its own follows the catalog: it polls the revision row, takes
+//! in what other processes committed, and notices replaced files. Requests read the snapshot and nothing else.
+
+pub mod clock;
+mod hosts;
+pub mod key_file;
+pub mod principals;
+pub mod published;
+pub mod snapshot;
+pub mod throttle;
+mod watch;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use arc_swap::ArcSwap;
+use gatepost_oauth::KeyRing;
+use gatepost_rest::access::Unprotected;
+use gatepost_rest::definition::Id;
+use gatepost_store::catalog::{Catalog, CatalogStore, Change, CommitError, DatabaseError, RevokedToken};
+use gatepost_store::data::{DataOptions, DataStore};
+use gatepost_store::logs::{LogLimits, LogStore};
+use tokio::sync::Semaphore;
+
+use crate::config::{Config, UnprotectedRoutes};
+use clock::Clock;
+use key_file::KeySource;
+use published::PublishedSchema;
+use snapshot::Snapshot;
+use throttle::Throttle;
+
+pub use watch::Watch;
+
+/// The variable that can hold the keys instead of a file.
+pub const KEYS_VARIABLE: &str = "GATEPOST_KEYS";
+
+/// Revocations of single tokens that a client may have on the deny list; beyond, its generation is replaced.
+const REVOCATIONS_OF_CLIENT_MAX: usize = 10_000;
+
+/// The installation in this process.
+#[derive(Debug)]
+pub struct App {
+    /// What the operator set.
+    pub config: Config,
+    /// The time.
+    pub clock: Clock,
+    /// Access log and audit trail.
+    pub logs: LogStore,
+    /// The catalog on disk.
+    pub store: CatalogStore,
+    /// Slows down those who guess.
+    pub throttle: Throttle,
+    /// Slow hashes that run.
+    pub slow_checks: Arc<Semaphore>,
+    /// Slow hashes that run or wait.
+    pub slow_checks_waiting: Arc<Semaphore>,
+    /// The hosts that requests may name.
+    pub hosts: Vec<String>,
+    /// The public URL without a final slash.
+    pub base_url: Arc<str>,
+    /// The URL of the context, with a final slash.
+    pub context_url: Arc<str>,
+    keys: KeySource,
+    keys_looked_at_ms: AtomicI64,
+    ring: ArcSwap<KeyRing>,
+    snapshot: ArcSwap<Snapshot>,
+    data: Mutex<HashMap<String, DataStore>>,
+    /// Held while a snapshot is made, so that an older one never replaces a newer one.
+    refreshing: Mutex<()>,
+    confirmed_ms: AtomicI64,
+}
+
+/// Whether a command may make what is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Open {
+    /// Catalog and keys must exist.
+    Existing,
+    /// Both are made when neither exists.
+    Create,
+}
+
+impl App {
+    /// Opens the folder that the configuration names.
+    pub fn open(config: Config, keys: KeySource, clock: Clock, open: Open) -> anyhow::Result<Self> {
+        let catalog_path = config.sqlite_path(&config.catalog.url)?;
+        let (store, ring) = open_catalog(&catalog_path, &keys, &clock, open)?;
+        let limits = LogLimits { age_days: config.log.days, size_bytes: config.log.size_mib << 20 };
+        let logs = LogStore::open(&config.path(&config.log.file), limits).context("the log store")?;
+        let catalog = store.load().context("the catalog")?;
+        let confirmed_ms = AtomicI64::new(clock.now_ms());
+        let base_url = config.public_url();
+        let oauth = &config.oauth;
+        let app = Self {
+            throttle: Throttle::new(oauth),
+            slow_checks: Arc::new(Semaphore::new(oauth.slow_checks.max(1))),
+            slow_checks_waiting: Arc::new(Semaphore::new(
+                oauth.slow_checks.max(1) + oauth.slow_checks_waiting,
+            )),
+            hosts: hosts::ours(config.server.public_url.as_deref(), config.server.listen),
+            context_url: format!("{base_url}{}/", config.server.context).into(),
+            base_url: base_url.into(),
+            keys_looked_at_ms: AtomicI64::new(0),
+            snapshot: ArcSwap::from_pointee(Snapshot::default()),
+            config,
+            clock,
+            logs,
+            store,
+            keys,
+            ring: ArcSwap::from_pointee(ring),
+            data: Mutex::default(),
+            refreshing: Mutex::default(),
+            confirmed_ms,
+        };
+        app.publish(catalog, false);
+        Ok(app)
+    }
+
+    /// What requests are answered from now.
+    pub fn snapshot(&self) -> arc_swap::Guard<Arc<Snapshot>> {
+        self.snapshot.load()
+    }
+
+    /// The keys.
+    pub fn ring(&self) -> Arc<KeyRing> {
+        self.ring.load_full()
+    }
+
+    /// Where the keys are.
+    pub fn key_source(&self) -> &KeySource {
+        &self.keys
+    }
+
+    /// Writes a change and serves it. Blocks for as long as the database does.
+    pub fn commit(
+        &self,
+        base: &Catalog,
+        changed: &Catalog,
+        change: &Change,
+    ) -> Result<Arc<Catalog>, CommitError> {
+        let _refreshing = self.lock_refreshing();
+        let committed = self.store.commit(base, changed, change)?;
+        if committed.revision != self.snapshot.load().catalog.revision {
+            self.publish(committed, false);
+        }
+        Ok(Arc::clone(&self.snapshot.load().catalog))
+    }
+
+    /// Takes in what other processes committed. Blocks for one row read, or for the rows that changed.
+    pub fn refresh(&self) -> Result<(), DatabaseError> {
+        let _refreshing = self.lock_refreshing();
+        let started_ms = self.clock.now_ms();
+        let known = Arc::clone(&self.snapshot.load().catalog);
+        if let Some(catalog) = self.store.refresh(&known)? {
+            self.publish(catalog, false);
+        }
+        self.confirmed_ms.store(started_ms, Ordering::Release);
+        Ok(())
+    }
+
+    /// Whether the key file may be read because of a request: once a second, whoever makes up key ids.
+    pub fn may_reload_keys(&self) -> bool {
+        let now_ms = self.clock.now_ms();
+        let looked_at_ms = self.keys_looked_at_ms.load(Ordering::Acquire);
+        let due = now_ms - looked_at_ms >= 1_000;
+        due && self
+            .keys_looked_at_ms
+            .compare_exchange(looked_at_ms, now_ms, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// Reads the key file again and seals with what it says.
+    pub fn reload_keys(&self) -> anyhow::Result<()> {
+        let ring = self.keys.load()?;
+        if ring.fingerprint() != self.ring.load().fingerprint() {
+            bail!("{} belongs to another catalog; the keys in use stay", self.keys);
+        }
+        let _refreshing = self.lock_refreshing();
+        self.ring.store(Arc::new(ring));
+        let catalog = Arc::clone(&self.snapshot.load().catalog);
+        self.publish(catalog.as_ref().clone(), true);
+        Ok(())
+    }
+
+    /// Puts a token on the deny list; a client with too many entries loses all its tokens instead. When this
+    /// returns, the token opens nothing any more (REV-05).
+    pub fn revoke_token(
+        &self,
+        token: &[u8; 16],
+        entry: RevokedToken,
+        source: &str,
+    ) -> Result<(), CommitError> {
+        let now_ms = self.clock.now_ms();
+        if self.snapshot.load().catalog.revocations.count_of(entry.client) >= REVOCATIONS_OF_CLIENT_MAX {
+            return self.replace_generation(entry.client, source);
+        }
+        self.store.revoke_token(token, entry, now_ms)?;
+        Ok(self.refresh()?)
+    }
+
+    /// How long ago the catalog's revision was last confirmed, in milliseconds.
+    pub fn stale_ms(&self) -> i64 {
+        self.clock.now_ms() - self.confirmed_ms.load(Ordering::Acquire)
+    }
+
+    /// Whether this process's view is too old to decide anything by.
+    pub fn is_stale(&self) -> bool {
+        self.stale_ms() > i64::from(self.config.access.max_stale_seconds) * 1_000
+    }
+
+    /// Schemas whose data could not be opened get another chance.
+    pub fn retry_data(&self) {
+        let missing = self.snapshot.load().schemas().any(|schema| schema.data.is_none());
+        if missing {
+            let _refreshing = self.lock_refreshing();
+            let catalog = Arc::clone(&self.snapshot.load().catalog);
+            self.publish(catalog.as_ref().clone(), false);
+        }
+    }
+
+    /// The data of a schema, opened when it is first asked for.
+    pub fn data(&self, schema: &str) -> anyhow::Result<DataStore> {
+        let mut stores = self.data.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(store) = stores.get(schema) {
+            return Ok(store.clone());
+        }
+        let path = self.config.data_path(schema)?;
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).with_context(|| format!("folder {}", folder.display()))?;
+        }
+        let store = DataStore::open(&path, self.data_options())
+            .with_context(|| format!("data of schema {schema}"))?;
+        stores.insert(schema.to_owned(), store.clone());
+        Ok(store)
+    }
+
+    fn data_options(&self) -> DataOptions {
+        let limits = &self.config.limits;
+        DataOptions {
+            reader_threads: limits.readers,
+            stream_threads: limits.streams,
+            queue_max: limits.queue,
+            stall: Duration::from_secs(u64::from(limits.stall_seconds)),
+            write_time: Duration::from_millis(u64::from(limits.write_ms)),
+            ..DataOptions::default()
+        }
+    }
+
+    fn replace_generation(&self, client: Id, source: &str) -> Result<(), CommitError> {
+        let base = Arc::clone(&self.snapshot.load().catalog);
+        let mut changed = base.as_ref().clone();
+        if let Some(client) = changed.clients.get_mut(&client) {
+            Arc::make_mut(client).generation = u64::from_le_bytes(clock::random_bytes());
+        }
+        let change = Change { author: "gatepost".into(), source: source.into(), now_ms: self.clock.now_ms() };
+        self.commit(&base, &changed, &change).map(|_| ())
+    }
+
+    /// Compiles the catalog and puts it in force. Callers hold `refreshing`.
+    fn publish(&self, catalog: Catalog, keys_changed: bool) {
+        let before = self.snapshot.load_full();
+        let ring = self.ring.load();
+        let unprotected = match self.config.access.unprotected {
+            UnprotectedRoutes::Refuse => Unprotected::Refuse,
+            UnprotectedRoutes::Public => Unprotected::Public,
+        };
+        let snapshot = Snapshot::build(catalog, &before, |catalog, id, known| {
+            let schema = &catalog.schemas[&id];
+            if let Some(known) = known
+                && !keys_changed
+                && known.data.is_some()
+                && known.is_current(catalog, schema)
+            {
+                return Arc::clone(known);
+            }
+            let data = self
+                .data(&schema.name)
+                .inspect_err(|error| {
+                    tracing::error!(schema = schema.name, "data cannot be opened: {error:#}")
+                })
+                .ok();
+            let issuer = self.issuer(&schema.alias);
+            Arc::new(PublishedSchema::build(catalog, schema, issuer, &ring, unprotected, data))
+        });
+        self.snapshot.store(Arc::new(snapshot));
+    }
+
+    /// The issuer of a schema's tokens, also the URL that its services are below.
+    pub fn issuer(&self, alias: &str) -> String {
+        format!("{}{}/{alias}", self.config.public_url(), self.config.server.context)
+    }
+
+    fn lock_refreshing(&self) -> MutexGuard<'_, ()> {
+        // The guarded work only swaps pointers at its end; a panic within leaves the old snapshot in force.
+        self.refreshing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn open_catalog(
+    path: &std::path::Path,
+    keys: &KeySource,
+    clock: &Clock,
+    open: Open,
+) -> anyhow::Result<(CatalogStore, KeyRing)> {
+    if open == Open::Create && !path.exists() {
+        let ring = if keys.exists() { keys.load()? } else { keys.create(clock.now_ms())? };
+        let store = CatalogStore::create(path, &ring.fingerprint(), clock.now_ms()).context("the catalog")?;
+        return Ok((store, ring));
+    }
+    let store = CatalogStore::open(path).context("the catalog")?;
+    if !keys.exists() {
+        bail!(
+            "{keys} is missing. The catalog {} was made with keys {}: put that file back. New keys are made only for \
+             an empty catalog, because no secret and no token of this one could be checked with them",
+            path.display(),
+            store.key_fingerprint()?,
+        );
+    }
+    let ring = keys.load()?;
+    let wanted = store.key_fingerprint().context("the catalog")?;
+    if ring.fingerprint() != wanted {
+        bail!(
+            "{keys} has fingerprint {}, the catalog was made with {wanted}: it belongs to another catalog",
+            ring.fingerprint()
+        );
+    }
+    Ok((store, ring))
+}

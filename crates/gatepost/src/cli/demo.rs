@@ -1,0 +1,250 @@
+//! `gatepost demo`: tables, definitions and clients of the tutorial, made once, served on loopback, and described
+//! in `demo.json` for programs that want to call it.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail, ensure};
+use clap::Args;
+use gatepost_oauth::Verification;
+use gatepost_store::data::SessionValue;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use super::serve::serve;
+use super::{init, key_source, load_config, start_logging};
+use crate::app::clock::Clock;
+use crate::app::key_file::write_private;
+use crate::app::{App, Open};
+use crate::config::CONFIG_FILE;
+use crate::script::{self, Event, ScriptOptions};
+
+const SCHEMA: &str = "hr";
+const TABLES: &str = include_str!("../../../../examples/hr/tables.sql");
+const DEFINITIONS: &str = include_str!("../../../../examples/hr/definitions.sql");
+const CLIENTS: &str = include_str!("../../../../examples/hr/clients.sql");
+const CLIENT: &str = "hr_app";
+const LIMITED_CLIENT: &str = "limited_app";
+
+/// Generated employees start here.
+const FIRST_GENERATED: u64 = 100_000;
+
+/// Make a sample installation and serve it on loopback.
+///
+/// Schema hr with the tables emp and dept, a locked module, a public one, a role, a privilege and two clients. The
+/// folder is kept: starting again goes on with it.
+#[derive(Debug, Args)]
+pub(super) struct Demo {
+    /// Where to listen; loopback only.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// The folder of the sample.
+    #[arg(long, value_name = "DIR", default_value = "./gatepost-demo")]
+    data: PathBuf,
+    /// Add this many generated employees.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    rows: u64,
+}
+
+/// What `DIR/demo.json` tells.
+#[derive(Debug, Serialize, Deserialize)]
+struct Description {
+    base_url: String,
+    token_url: String,
+    protected_url: String,
+    item_url: String,
+    public_url: String,
+    client_id: String,
+    client_secret: String,
+    limited_client_id: String,
+    limited_client_secret: String,
+}
+
+impl Demo {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        ensure!(self.listen.ip().is_loopback(), "the demo listens on loopback only");
+        fs::create_dir_all(&self.data).with_context(|| format!("folder {}", self.data.display()))?;
+        write_configuration(&self.data)?;
+        let mut config = load_config(&self.data, None)?;
+        if !config.demo {
+            bail!(
+                "{} holds an installation that is no demo; serve it with `gatepost serve`",
+                self.data.display()
+            );
+        }
+        config.server.listen = self.listen;
+        start_logging(&config);
+        let keys = key_source(&config);
+        let app = Arc::new(App::open(config, keys, Clock::System, Open::Create)?);
+        make_sample(&app, self.rows)?;
+        let file = self.data.join("demo.json");
+        let known = fs::read(&file).ok().and_then(|text| serde_json::from_slice::<Description>(&text).ok());
+        let secrets = [
+            known_or_new_secret(&app, CLIENT, known.as_ref().map(|known| &known.client_secret))?,
+            known_or_new_secret(
+                &app,
+                LIMITED_CLIENT,
+                known.as_ref().map(|known| &known.limited_client_secret),
+            )?,
+        ];
+        serve(app, |app, address| {
+            let description = describe(app, address, secrets)?;
+            write_private(&file, &serde_json::to_vec_pretty(&description)?)
+                .with_context(|| file.display().to_string())?;
+            print(&description, &file);
+            Ok(())
+        })
+    }
+}
+
+fn write_configuration(folder: &Path) -> anyhow::Result<()> {
+    let file = folder.join(CONFIG_FILE);
+    if file.exists() {
+        return Ok(());
+    }
+    let text =
+        "# A sample installation, made by `gatepost demo`. It is served on loopback only.\ndemo = true\n";
+    fs::write(&file, text).with_context(|| file.display().to_string())
+}
+
+/// Makes what is missing; what a person changed meanwhile stays.
+fn make_sample(app: &App, rows: u64) -> anyhow::Result<()> {
+    if app.snapshot().catalog.schema_by_name(SCHEMA).is_none() {
+        init::run_script(app, SCHEMA, DEFINITIONS, "demo")?;
+    }
+    let tables = query(app, "select count(*) from sqlite_schema where name in ('emp', 'dept')")?;
+    if first_integer(&tables) != Some(2) {
+        init::run_script(app, SCHEMA, TABLES, "demo")?;
+    }
+    let clients = app.snapshot().catalog.clients.values().any(|client| client.name == CLIENT);
+    if !clients {
+        init::run_script(app, SCHEMA, CLIENTS, "demo")?;
+    }
+    let generated =
+        first_integer(&query(app, &format!("select count(*) from emp where empno >= {FIRST_GENERATED}"))?);
+    if rows > generated.unwrap_or(0) as u64 {
+        println!("Making {rows} employees …");
+        init::run_script(app, SCHEMA, &generator(rows), "demo")?;
+    }
+    Ok(())
+}
+
+fn generator(rows: u64) -> String {
+    format!(
+        "with recursive n(i) as (select 0 union all select i + 1 from n where i < {last})
+         insert or ignore into emp (empno, ename, job, mgr, hiredate, sal, comm, deptno)
+         select {FIRST_GENERATED} + i, 'EMP' || i, case i % 3 when 0 then 'CLERK' when 1 then 'SALESMAN' else 'ANALYST' end,
+                7839, date('2000-01-01', '+' || (i % 9000) || ' days'), 1000 + (i * 37 % 400000) / 100.0,
+                case i % 3 when 1 then i % 1000 end, 10 * (1 + i % 4)
+           from n",
+        last = rows - 1
+    )
+}
+
+fn query(app: &App, text: &str) -> anyhow::Result<Vec<Vec<SessionValue>>> {
+    let options = ScriptOptions {
+        schema: Some(SCHEMA.to_owned()),
+        author: "demo".into(),
+        administrator: true,
+        row_limit: None,
+        source: "demo".into(),
+        dry_run: false,
+    };
+    let mut found = Vec::new();
+    let outcome = script::run(app, text, &options, &mut |event| match event {
+        Event::Rows { rows, .. } => found = rows,
+        Event::Output(line) => found = vec![vec![SessionValue::Text(line)]],
+        _ => {}
+    });
+    outcome.map_err(|failure| anyhow::anyhow!("{failure}"))?;
+    Ok(found)
+}
+
+fn first_integer(rows: &[Vec<SessionValue>]) -> Option<i64> {
+    match rows.first()?.first()? {
+        SessionValue::Integer(number) => Some(*number),
+        _ => None,
+    }
+}
+
+/// The secret that `demo.json` told last time, if it still opens; else the one that can still be read; else a new
+/// one.
+fn known_or_new_secret(app: &App, name: &str, known: Option<&String>) -> anyhow::Result<String> {
+    let client = app.snapshot().catalog.clients.values().find(|client| client.name == name).cloned();
+    let client =
+        client.with_context(|| format!("client {name} is gone; delete the demo's folder to start over"))?;
+    let opens = |secret: &String| {
+        let secret = SecretString::from(secret.clone());
+        client.verify_secret(&secret, &app.ring(), &|_| false) == Verification::Match
+    };
+    if let Some(secret) = known.filter(|secret| opens(secret)) {
+        return Ok(secret.clone());
+    }
+    let shown = query(app, &format!("select client_secret from user_ords_clients where name = '{name}'"))?;
+    if let Some([SessionValue::Text(secret)]) = shown.first().map(Vec::as_slice)
+        && opens(secret)
+    {
+        return Ok(secret.clone());
+    }
+    let rotated = query(
+        app,
+        &format!(
+            "begin dbms_output.put_line(ords_security.rotate_client_secret(p_name => '{name}', p_revoke_existing => true)); end;"
+        ),
+    )?;
+    match rotated.first().map(Vec::as_slice) {
+        Some([SessionValue::Text(secret)]) => Ok(secret.clone()),
+        _ => bail!("client {name} got no new secret"),
+    }
+}
+
+fn describe(app: &App, address: SocketAddr, secrets: [String; 2]) -> anyhow::Result<Description> {
+    let base_url = format!("http://{address}{}/{SCHEMA}", app.config.server.context);
+    let snapshot = app.snapshot();
+    let client_id = |name: &str| {
+        let client = snapshot.catalog.clients.values().find(|client| client.name == name);
+        client.map(|client| client.client_id.clone()).context("a client of the demo is gone")
+    };
+    let [client_secret, limited_client_secret] = secrets;
+    Ok(Description {
+        token_url: format!("{base_url}/oauth/token"),
+        protected_url: format!("{base_url}/hr/employees/"),
+        item_url: format!("{base_url}/hr/employees/7839"),
+        public_url: format!("{base_url}/demo/departments/"),
+        base_url,
+        client_id: client_id(CLIENT)?,
+        client_secret,
+        limited_client_id: client_id(LIMITED_CLIENT)?,
+        limited_client_secret,
+    })
+}
+
+fn print(demo: &Description, file: &Path) {
+    println!(
+        "Gatepost demo: schema hr, tables emp and dept, one locked module, one public.
+
+1. Without a token the door is shut (401):
+   curl -i {protected}
+2. A client gets a token for its id and secret:
+   curl -u {id}:{secret} \\
+        -d grant_type=client_credentials {token}
+3. With the token it opens (200):
+   curl -H \"Authorization: Bearer ACCESS_TOKEN\" {protected}
+4. What is public says so itself:
+   curl {public}
+
+Definitions, clients and data: gatepost sql --data {folder} --schema hr
+Why is a door shut?            gatepost explain --data {folder} --as limited_app GET /ords/hr/hr/employees/
+The same for programs:         {file}
+Ready. Ctrl-C stops it; the folder stays.",
+        protected = demo.protected_url,
+        id = demo.client_id,
+        secret = demo.client_secret,
+        token = demo.token_url,
+        public = demo.public_url,
+        folder = file.parent().unwrap_or(Path::new(".")).display(),
+        file = file.display(),
+    );
+}

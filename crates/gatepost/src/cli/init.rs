@@ -1,0 +1,91 @@
+//! `gatepost init`: a folder with configuration, keys, an empty catalog and one enabled schema.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+
+use super::{key_source, load_config, start_logging};
+use crate::app::clock::Clock;
+use crate::app::{App, Open};
+use crate::config::CONFIG_FILE;
+use crate::script::{self, ScriptOptions};
+
+/// Start an installation on an existing database.
+///
+/// Makes DIR with gatepost.toml, a key file and an empty catalog, and enables the schema. Running it again on the
+/// same folder changes nothing that is there.
+#[derive(Debug, Args)]
+pub(super) struct Init {
+    /// The folder to make.
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// Where the data is: `sqlite:FILE`.
+    #[arg(long, value_name = "URL")]
+    data_url: String,
+    /// The schema's name; also the first part of its URLs.
+    #[arg(long, value_name = "NAME")]
+    schema: String,
+    /// Make the database file when it does not exist.
+    #[arg(long)]
+    create: bool,
+}
+
+impl Init {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let schema = gatepost_rest::definition::Schema::check_name(&self.schema)?;
+        let data = absolute_data_url(&self.data_url, self.create)?;
+        fs::create_dir_all(&self.folder).with_context(|| format!("folder {}", self.folder.display()))?;
+        let file = self.folder.join(CONFIG_FILE);
+        if !file.exists() {
+            fs::write(&file, configuration(&schema, &data)).with_context(|| file.display().to_string())?;
+        }
+        let config = load_config(&self.folder, None)?;
+        start_logging(&config);
+        let keys = key_source(&config);
+        let app = App::open(config, keys, Clock::System, Open::Create)?;
+        if app.snapshot().catalog.schema_by_name(&schema).is_none() {
+            run_script(&app, &schema, "begin ords.enable_schema; commit; end;", "init")?;
+        }
+        println!("{} is ready. Schema {schema} is enabled at {}", self.folder.display(), app.issuer(&schema));
+        println!("Next: gatepost sql --data {} --schema {schema} FILE", self.folder.display());
+        println!("      gatepost serve --data {}", self.folder.display());
+        Ok(())
+    }
+}
+
+/// Runs one of our own scripts as the operator of this terminal.
+pub(super) fn run_script(app: &App, schema: &str, text: &str, source: &str) -> anyhow::Result<()> {
+    let options = ScriptOptions {
+        schema: Some(schema.to_owned()),
+        author: super::sql::terminal_user(),
+        administrator: true,
+        row_limit: None,
+        source: source.to_owned(),
+        dry_run: false,
+    };
+    script::run(app, text, &options, &mut |_| {}).map_err(|failure| anyhow::anyhow!("{failure}"))?;
+    Ok(())
+}
+
+fn absolute_data_url(url: &str, create: bool) -> anyhow::Result<String> {
+    let Some(path) = url.strip_prefix("sqlite:").filter(|path| !path.is_empty()) else {
+        bail!("--data-url is `sqlite:FILE`; PostgreSQL comes with a later release");
+    };
+    let path = Path::new(path);
+    if !path.exists() && !create {
+        bail!("there is no database {}; --create makes one", path.display());
+    }
+    let path = std::path::absolute(path)?;
+    Ok(format!("sqlite:{}", path.display()))
+}
+
+fn configuration(schema: &str, data: &str) -> String {
+    format!(
+        "# Gatepost. Every key and its default: docs/reference/configuration.md.\n\n\
+         [server]\nlisten = \"127.0.0.1:8080\"\n# public_url = \"https://api.example.com\"\n\n\
+         [schemas.{schema}]\ndata = {}\n",
+        toml::Value::String(data.to_owned())
+    )
+}

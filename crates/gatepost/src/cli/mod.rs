@@ -1,0 +1,162 @@
+//! The command line: one command a file. Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
+
+mod check_config;
+mod demo;
+mod explain;
+mod export;
+mod init;
+mod keys;
+mod log;
+mod migrate;
+mod serve;
+mod sql;
+mod table;
+mod token;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::bail;
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+
+use crate::app::clock::Clock;
+use crate::app::key_file::KeySource;
+use crate::app::{App, KEYS_VARIABLE, Open};
+use crate::config::{CONFIG_FILE, Config, LogFormat};
+
+const EXAMPLES: &str = "\
+First steps:
+  gatepost demo                                   a sample API with its lock, and how to call it
+  gatepost init shop --data-url sqlite:shop.db --schema shop
+  gatepost sql --data shop --schema shop definitions.sql
+  gatepost serve --data shop
+
+Every command works beside a running server on the same folder.";
+
+/// Publishes SQL as REST APIs and keeps the door locked.
+#[derive(Debug, Parser)]
+#[command(name = "gatepost", version, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a sample installation, walk through it and serve it on loopback.
+    Demo(demo::Demo),
+    /// Start an installation on an existing database.
+    Init(init::Init),
+    /// Serve the APIs.
+    Serve(serve::Serve),
+    /// Run a script of definitions, queries and changes: SQL Commands in the terminal.
+    Sql(sql::Sql),
+    /// Print a schema's definitions as a script that loads into an empty server.
+    Export(export::Export),
+    /// Say who may make a request, and why.
+    Explain(explain::Explain),
+    /// Get an access token from a token endpoint.
+    Token(token::Token),
+    /// Read configuration, keys and catalog, and say what is wrong.
+    CheckConfig(check_config::CheckConfig),
+    /// Bring the catalog's tables to this version.
+    Migrate(migrate::Migrate),
+    /// List, rotate and remove keys.
+    Keys(keys::Keys),
+    /// Show the newest requests of the access log, or the newest changes of the catalog.
+    Log(log::Log),
+}
+
+/// Which installation a command works on.
+#[derive(Clone, Debug, Args)]
+struct Place {
+    /// The folder with gatepost.toml, catalog, keys and data.
+    #[arg(long, value_name = "DIR", env = "GATEPOST_DATA")]
+    data: Option<PathBuf>,
+    /// A configuration file elsewhere; its folder counts unless --data names one.
+    #[arg(long, value_name = "FILE", env = "GATEPOST_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+impl Place {
+    fn folder(&self) -> anyhow::Result<PathBuf> {
+        if let Some(folder) = &self.data {
+            return Ok(folder.clone());
+        }
+        if let Some(file) = &self.config {
+            let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+            return Ok(folder.unwrap_or(Path::new(".")).to_owned());
+        }
+        if Path::new(CONFIG_FILE).exists() {
+            return Ok(PathBuf::from("."));
+        }
+        bail!(
+            "there is no {CONFIG_FILE} in this folder; name the installation with --data DIR, or make one with `gatepost init`"
+        )
+    }
+
+    fn load(&self) -> anyhow::Result<Config> {
+        load_config(&self.folder()?, self.config.as_deref())
+    }
+
+    /// Opens an existing installation.
+    fn open(&self) -> anyhow::Result<App> {
+        let config = self.load()?;
+        start_logging(&config);
+        let keys = key_source(&config);
+        App::open(config, keys, Clock::System, Open::Existing)
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+fn load_config(folder: &Path, file: Option<&Path>) -> anyhow::Result<Config> {
+    Ok(Config::load(folder, file, std::env::vars())?)
+}
+
+#[expect(clippy::disallowed_methods, reason = "keys can come from the environment instead of a file")]
+fn key_source(config: &Config) -> KeySource {
+    match std::env::var(KEYS_VARIABLE) {
+        Ok(text) => KeySource::Variable(text),
+        Err(_) => KeySource::File(config.path(&config.secrets.key_file)),
+    }
+}
+
+/// Log lines go to standard error; standard output belongs to what a command prints.
+fn start_logging(config: &Config) {
+    let level = tracing_subscriber::EnvFilter::try_new(&config.log.level)
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(level).with_writer(std::io::stderr);
+    // A second call, in a test that runs several commands, keeps the first subscriber.
+    let _ = match config.log.format {
+        LogFormat::Text => builder.try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    };
+}
+
+/// Parses the arguments and runs the command.
+pub fn main() -> ExitCode {
+    if std::env::args_os().len() < 2 {
+        eprintln!("{}", Cli::command().render_help());
+        return ExitCode::from(2);
+    }
+    let outcome = match Cli::parse().command {
+        Command::Demo(command) => command.run(),
+        Command::Init(command) => command.run(),
+        Command::Serve(command) => command.run(),
+        Command::Sql(command) => command.run(),
+        Command::Export(command) => command.run(),
+        Command::Explain(command) => command.run(),
+        Command::Token(command) => command.run(),
+        Command::CheckConfig(command) => command.run(),
+        Command::Migrate(command) => command.run(),
+        Command::Keys(command) => command.run(),
+        Command::Log(command) => command.run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("gatepost: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

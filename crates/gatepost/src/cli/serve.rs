@@ -1,0 +1,82 @@
+//! `gatepost serve`.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use clap::Args;
+
+use super::{Place, key_source, start_logging};
+use crate::app::clock::Clock;
+use crate::app::{App, Open, Watch};
+use crate::http::server::Listener;
+
+/// Serve the APIs of an installation until it is told to stop.
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    place: Place,
+    /// Listen here instead of where the configuration says.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
+}
+
+impl Serve {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let mut config = self.place.load()?;
+        config.server.listen = self.listen.unwrap_or(config.server.listen);
+        config.check_serving()?;
+        start_logging(&config);
+        let keys = key_source(&config);
+        let app = App::open(config, keys, Clock::System, Open::Existing)?;
+        serve(Arc::new(app), |app, address| {
+            println!("gatepost serves {} on {address}", app.base_url);
+            Ok(())
+        })
+    }
+}
+
+/// Binds, calls `ready`, and serves until the process is told to stop.
+pub(super) fn serve(
+    app: Arc<App>,
+    ready: impl FnOnce(&App, SocketAddr) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let watch = Watch::start(&app)?;
+    runtime.block_on(async {
+        let address = app.config.server.listen;
+        let listener = Listener::bind(&app).await.with_context(|| format!("listening on {address}"))?;
+        ready(&app, listener.address()?)?;
+        listener.serve(Arc::clone(&app), stop_signal()).await;
+        anyhow::Ok(())
+    })?;
+    drop(watch);
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Resolves on Ctrl-C and, where there is such a thing, on SIGTERM.
+async fn stop_signal() {
+    let interrupt = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminate = std::future::pending::<()>();
+    tokio::select! {
+        () = interrupt => {}
+        () = terminate => {}
+    }
+    tracing::info!("stopping: requests in flight are finished");
+}

@@ -1,0 +1,333 @@
+//! The configuration: `gatepost.toml` in the folder, then `GATEPOST_*` variables, then flags.
+//!
+//! Built once and passed down; nothing else reads the environment. Unknown keys are refused. An empty file is a
+//! complete configuration.
+
+mod access;
+mod limits;
+pub mod section;
+mod server;
+mod storage;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use http::Uri;
+
+pub use access::{Access, Oauth, Secrets, UnprotectedRoutes};
+pub use limits::Limits;
+pub use server::{Server, Tls};
+pub use storage::{AccessLog, CatalogStorage, Log, LogFormat, SchemaStorage};
+
+/// The file's name in the folder.
+pub const CONFIG_FILE: &str = "gatepost.toml";
+
+/// Variables with the prefix that are no configuration keys.
+const OTHER_VARIABLES: [&str; 4] =
+    ["GATEPOST_CONFIG", "GATEPOST_DATA", "GATEPOST_CLIENT_SECRET", "GATEPOST_KEYS"];
+
+/// Everything an operator can set.
+#[derive(Clone, Debug, Default, serde::Deserialize, serde::Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Marks a folder that `gatepost demo` made: it is never served beyond loopback.
+    pub demo: bool,
+    /// Where the program listens.
+    pub server: Server,
+    /// TLS by this program.
+    pub tls: Tls,
+    /// Limits.
+    pub limits: Limits,
+    /// The lock.
+    pub access: Access,
+    /// The token endpoint.
+    pub oauth: Oauth,
+    /// Secrets and keys.
+    pub secrets: Secrets,
+    /// Definitions and clients.
+    pub catalog: CatalogStorage,
+    /// Data, by schema.
+    pub schemas: BTreeMap<String, SchemaStorage>,
+    /// Logs.
+    pub log: Log,
+    /// The folder that relative paths start from.
+    #[serde(skip)]
+    pub folder: PathBuf,
+}
+
+/// Why a configuration was refused, with the place.
+#[derive(Debug)]
+pub struct ConfigError(String);
+
+impl std::fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl Config {
+    /// Reads the file and the variables, and checks the result. `file` absent: `gatepost.toml` in `folder`, which
+    /// may be missing.
+    pub fn load(
+        folder: &Path,
+        file: Option<&Path>,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let path = file.map_or_else(|| folder.join(CONFIG_FILE), Path::to_owned);
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && file.is_none() => String::new(),
+            Err(error) => return Err(ConfigError(format!("{}: {error}", path.display()))),
+        };
+        let mut config = Self::parse(&text, variables)
+            .map_err(|error| ConfigError(format!("{}: {error}", path.display())))?;
+        folder.clone_into(&mut config.folder);
+        config.check()?;
+        Ok(config)
+    }
+
+    fn parse(text: &str, variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        let from_file: Self = toml::from_str(text).map_err(|error| ConfigError(error.to_string()))?;
+        let mut table: toml::Table = toml::from_str(text).map_err(|error| ConfigError(error.to_string()))?;
+        let mut names = Vec::new();
+        for (name, value) in variables {
+            if name.starts_with("GATEPOST_") && !OTHER_VARIABLES.contains(&name.as_str()) {
+                overlay(&mut table, &name, &value)?;
+                names.push(name);
+            }
+        }
+        if names.is_empty() {
+            return Ok(from_file);
+        }
+        table.try_into().map_err(|error| ConfigError(format!("with {}: {error}", names.join(", "))))
+    }
+
+    /// Checks what one key alone cannot say.
+    fn check(&self) -> Result<(), ConfigError> {
+        let refuse = |text: &str| Err(ConfigError(text.to_owned()));
+        if self.tls.certificate_file.is_some() != self.tls.private_key_file.is_some() {
+            return refuse("tls.certificate_file and tls.private_key_file belong together");
+        }
+        if !self.server.context.starts_with('/')
+            || self.server.context.len() < 2
+            || self.server.context[1..].contains('/')
+        {
+            return refuse("server.context is one path segment with a leading slash, such as \"/ords\"");
+        }
+        if self.oauth.access_token_seconds == 0 {
+            return refuse("oauth.access_token_seconds must be at least 1");
+        }
+        if self.oauth.access_token_seconds > 86_400 && !self.oauth.allow_long_tokens {
+            return refuse(
+                "oauth.access_token_seconds is more than a day; set oauth.allow_long_tokens to mean it",
+            );
+        }
+        if let Some(url) = &self.server.public_url {
+            check_public_url(url)?;
+        }
+        for (name, storage) in &self.schemas {
+            if jiff::tz::TimeZone::get(&storage.time_zone).is_err() {
+                return Err(ConfigError(format!(
+                    "schemas.{name}.time_zone: `{}` is no time zone",
+                    storage.time_zone
+                )));
+            }
+        }
+        self.sqlite_path(&self.catalog.url).map(|_| ())
+    }
+
+    /// Checks what only matters to a program that serves.
+    pub fn check_serving(&self) -> Result<(), ConfigError> {
+        let loopback = self.server.listen.ip().is_loopback();
+        let refuse = |text: &str| Err(ConfigError(text.to_owned()));
+        if loopback {
+            return Ok(());
+        }
+        if self.demo {
+            return refuse(
+                "this folder is a demo; it is served on loopback only. `gatepost init` makes a real one",
+            );
+        }
+        if self.server.public_url.is_none() {
+            return refuse(
+                "server.public_url is needed beyond loopback: it is the only source of issuer and links",
+            );
+        }
+        if self.tls.certificate_file.is_none() && !self.server.plain_http {
+            return refuse(
+                "plain HTTP beyond loopback is refused: set tls.certificate_file and tls.private_key_file, or \
+                 server.plain_http = true behind a proxy that ends TLS",
+            );
+        }
+        Ok(())
+    }
+
+    /// The public URL without a final slash.
+    pub fn public_url(&self) -> String {
+        if let Some(url) = &self.server.public_url {
+            return url.trim_end_matches('/').to_owned();
+        }
+        let scheme = if self.tls.certificate_file.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.server.listen)
+    }
+
+    /// A path of the configuration, from the folder.
+    pub fn path(&self, path: &Path) -> PathBuf {
+        self.folder.join(path)
+    }
+
+    /// The file behind `sqlite:FILE`, from the folder.
+    pub fn sqlite_path(&self, url: &str) -> Result<PathBuf, ConfigError> {
+        match url.strip_prefix("sqlite:") {
+            Some(path) if !path.is_empty() => Ok(self.folder.join(path.trim_start_matches("//"))),
+            _ => Err(ConfigError(format!(
+                "`{}` is not `sqlite:FILE`; PostgreSQL comes with a later release",
+                redact(url)
+            ))),
+        }
+    }
+
+    /// Where the data of this schema is.
+    pub fn data_path(&self, schema: &str) -> Result<PathBuf, ConfigError> {
+        match self.schemas.get(schema).and_then(|storage| storage.data.as_deref()) {
+            Some(url) => self.sqlite_path(url),
+            None => Ok(self.folder.join("data").join(format!("{schema}.db"))),
+        }
+    }
+
+    /// The reference page, `docs/reference/configuration.md`.
+    pub fn reference() -> String {
+        let sections = [
+            ("server", Server::keys()),
+            ("tls", Tls::keys()),
+            ("limits", Limits::keys()),
+            ("access", Access::keys()),
+            ("oauth", Oauth::keys()),
+            ("secrets", Secrets::keys()),
+            ("catalog", CatalogStorage::keys()),
+            ("schemas.NAME", SchemaStorage::keys()),
+            ("log", Log::keys()),
+        ];
+        let mut page = String::from(include_str!("reference.md"));
+        for (section, keys) in sections {
+            page.push_str(&format!("\n## [{section}]\n\n| key | default | meaning |\n|---|---|---|\n"));
+            for key in keys {
+                let default =
+                    if key.default.is_empty() { "–".into() } else { format!("`{}`", key.default) };
+                page.push_str(&format!("| `{}` | {default} | {} |\n", key.name, key.help));
+            }
+        }
+        page
+    }
+}
+
+/// Sets `section.key` from `GATEPOST_SECTION_KEY`.
+fn overlay(table: &mut toml::Table, name: &str, value: &str) -> Result<(), ConfigError> {
+    let lower = name["GATEPOST_".len()..].to_ascii_lowercase();
+    let value = toml::from_str::<toml::Table>(&format!("v = {value}"))
+        .ok()
+        .and_then(|mut parsed| parsed.remove("v"))
+        .unwrap_or_else(|| toml::Value::String(value.to_owned()));
+    let mut path: Vec<&str> = match lower.strip_prefix("schemas_") {
+        Some(rest) => {
+            let key = ["_time_zone", "_data"].into_iter().find(|key| rest.ends_with(key));
+            let Some(key) = key else { return Err(ConfigError(format!("{name} names no key"))) };
+            vec!["schemas", &rest[..rest.len() - key.len()], &key[1..]]
+        }
+        None => lower.splitn(2, '_').collect(),
+    };
+    let Some(key) = path.pop() else { return Err(ConfigError(format!("{name} names no key"))) };
+    let mut place = table;
+    for section in path {
+        let entry = place.entry(section).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        let Some(inner) = entry.as_table_mut() else {
+            return Err(ConfigError(format!("{name} names no section")));
+        };
+        place = inner;
+    }
+    place.insert(key.to_owned(), value);
+    Ok(())
+}
+
+fn check_public_url(url: &str) -> Result<(), ConfigError> {
+    let parsed: Result<Uri, _> = url.parse();
+    let plain = parsed.is_ok_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https"))
+            && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
+            && matches!(uri.path_and_query().map_or("/", |path| path.as_str()), "/")
+    });
+    if plain {
+        return Ok(());
+    }
+    Err(ConfigError(
+        "server.public_url is scheme, host and port only, such as \"https://api.example.com\"".into(),
+    ))
+}
+
+/// A URL without what could be a password.
+fn redact(url: &str) -> String {
+    match (url.find("://"), url.rfind('@')) {
+        (Some(scheme), Some(at)) if at > scheme => format!("{}***{}", &url[..scheme + 3], &url[at..]),
+        _ => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let config = Config::parse(text, variables).map_err(|error| error.to_string())?;
+        config.check().map_err(|error| error.to_string())?;
+        Ok(config)
+    }
+
+    #[test]
+    fn unknown_keys_and_variables_are_refused() {
+        assert!(parse("[server]\nlisen = 1", &[]).unwrap_err().contains("lisen"));
+        assert!(parse("", &[("GATEPOST_SERVER_LISEN", "x")]).unwrap_err().contains("lisen"));
+        assert!(parse("", &[("GATEPOST_NONSENSE", "x")]).unwrap_err().contains("nonsense"));
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        for text in [
+            "[tls]\ncertificate_file = \"a\"",
+            "[server]\ncontext = \"ords\"",
+            "[oauth]\naccess_token_seconds = 100000",
+            "[server]\npublic_url = \"https://user@host\"",
+            "[server]\npublic_url = \"https://host/path\"",
+            "[catalog]\nurl = \"postgres://a:secret@b/c\"",
+            "[schemas.hr]\ntime_zone = \"Mars/Base\"",
+        ] {
+            let error = parse(text, &[]).unwrap_err();
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_empty_file_is_complete_and_variables_beat_the_file() {
+        assert_eq!(parse("", &[]).unwrap().server.listen.port(), 8080);
+        let config = parse(
+            "[server]\nlisten = \"127.0.0.1:1\"",
+            &[("GATEPOST_SERVER_LISTEN", "127.0.0.1:2"), ("GATEPOST_SCHEMAS_HR_DATA", "sqlite:x.db")],
+        )
+        .unwrap();
+        assert_eq!(config.server.listen.port(), 2);
+        assert_eq!(config.schemas["hr"].data.as_deref(), Some("sqlite:x.db"));
+    }
+
+    #[test]
+    fn serving_beyond_loopback_asks_for_a_public_url_and_tls() {
+        let open = |text: &str| parse(&format!("demo = {text}"), &[]).unwrap().check_serving();
+        let beyond = "[server]\nlisten = \"0.0.0.0:80\"\n";
+        assert!(open("false").is_ok());
+        assert!(open(&format!("false\n{beyond}")).is_err());
+        assert!(open(&format!("false\n{beyond}public_url = \"https://a\"")).is_err());
+        assert!(open(&format!("false\n{beyond}public_url = \"https://a\"\nplain_http = true")).is_ok());
+        assert!(open(&format!("true\n{beyond}public_url = \"https://a\"\nplain_http = true")).is_err());
+    }
+}

@@ -1,0 +1,38 @@
+//! `[server]` and `[tls]`: where the program listens and what its callers call it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::section::section;
+
+section! {
+    /// Where the program listens.
+    Server {
+        /// Address and port to listen on.
+        listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080)),
+        /// The URL that callers use, scheme and host and port only. The only source of issuer, links and redirects;
+        /// a request for another host gets 421. Needed beyond loopback.
+        public_url: Option<String> = None,
+        /// The first path segment of all services.
+        context: String = "/ords".to_owned(),
+        /// Where `/readyz` details and `/metrics` may be asked from besides loopback: an address of its own to
+        /// listen on.
+        health_listen: Option<SocketAddr> = None,
+        /// Addresses of reverse proxies whose `X-Forwarded-For` counts.
+        trusted_proxies: Vec<std::net::IpAddr> = Vec::new(),
+        /// Allow plain HTTP beyond loopback: only behind a proxy that ends TLS.
+        plain_http: bool = false,
+        /// How long a shutdown waits for requests in flight, in seconds.
+        shutdown_seconds: u32 = 30,
+    }
+}
+
+section! {
+    /// TLS by this program. Both files are read again when they change.
+    Tls {
+        /// The certificate chain, PEM.
+        certificate_file: Option<PathBuf> = None,
+        /// The private key, PEM.
+        private_key_file: Option<PathBuf> = None,
+    }
+}

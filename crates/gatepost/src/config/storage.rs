@@ -1,0 +1,65 @@
+//! `[catalog]`, `[schemas.NAME]` and `[log]`: the three stores.
+
+use super::section::section;
+
+section! {
+    /// Definitions and clients.
+    CatalogStorage {
+        /// `sqlite:FILE`, relative to the folder.
+        url: String = "sqlite:catalog.db".to_owned(),
+        /// How often another process's commits are looked for, in milliseconds.
+        poll_ms: u64 = 20,
+    }
+}
+
+section! {
+    /// The data of one schema.
+    SchemaStorage {
+        /// `sqlite:FILE`, relative to the folder. Absent: `data/NAME.db`.
+        data: Option<String> = None,
+        /// Zone of timestamps that carry none.
+        time_zone: String = "UTC".to_owned(),
+    }
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What the access log keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AccessLog {
+    /// Every request.
+    #[default]
+    All,
+    /// Requests that were refused or failed.
+    Refused,
+    /// Nothing.
+    Off,
+}
+
+section! {
+    /// Logs.
+    Log {
+        /// Lines on standard error: "error", "warn", "info", "debug", or directives such as "gatepost=debug".
+        level: String = "info".to_owned(),
+        /// "text" or "json".
+        format: LogFormat = LogFormat::Text,
+        /// What the access log keeps: "all", "refused" or "off".
+        access: AccessLog = AccessLog::All,
+        /// The file of access log and audit trail, relative to the folder.
+        file: std::path::PathBuf = "logs.db".into(),
+        /// How long they keep records, in days.
+        days: u32 = 30,
+        /// How large their file may get, in MiB.
+        size_mib: u64 = 512,
+    }
+}

@@ -1,0 +1,47 @@
+//! `/healthz`: the process answers. `/readyz`: it can decide and serve.
+
+use axum::body::Body;
+use http::{Method, Response, StatusCode, header};
+
+use crate::app::App;
+use crate::error::{Code, Failure};
+
+/// The process answers.
+pub(super) fn alive(method: &Method) -> Result<Response<Body>, Failure> {
+    only_get(method)?;
+    Ok(text(StatusCode::OK, "ok\n".into()))
+}
+
+/// The catalog was confirmed lately and every schema's data is open; else 503 with the reasons.
+pub(super) fn ready(app: &App, method: &Method) -> Result<Response<Body>, Failure> {
+    only_get(method)?;
+    let mut problems = String::new();
+    if app.is_stale() {
+        problems.push_str("the catalog cannot be read\n");
+    }
+    if app.snapshot().schemas().any(|schema| schema.data.is_none()) {
+        problems.push_str("the data of a schema cannot be opened\n");
+    }
+    if problems.is_empty() {
+        return Ok(text(StatusCode::OK, "ready\n".into()));
+    }
+    Ok(text(StatusCode::SERVICE_UNAVAILABLE, problems))
+}
+
+fn only_get(method: &Method) -> Result<(), Failure> {
+    if matches!(*method, Method::GET | Method::HEAD) {
+        return Ok(());
+    }
+    let mut failure = Failure::new(Code::MethodNotAllowed, "Only GET and HEAD");
+    failure.allow = Some("GET, HEAD".into());
+    Err(failure)
+}
+
+fn text(status: StatusCode, text: String) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, http::HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(header::CACHE_CONTROL, http::HeaderValue::from_static("no-store"));
+    response
+}

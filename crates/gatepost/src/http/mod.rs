@@ -1,0 +1,175 @@
+//! HTTP: from a connection to an answer. [`dispatch`] is the URL space on one screen.
+
+pub mod authenticate;
+mod body;
+mod conditional;
+mod cors;
+mod decide;
+pub mod facts;
+mod forward;
+mod health;
+mod host;
+pub mod oauth;
+mod pages;
+mod respond;
+mod rest;
+pub mod server;
+mod tls;
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use axum::body::Body;
+use gatepost_rest::path::RequestPath;
+use gatepost_store::logs::AccessRecord;
+use http::{Method, Request, Response};
+use hyper::body::Incoming;
+
+use crate::app::App;
+use crate::app::snapshot::Snapshot;
+use crate::config::AccessLog;
+use crate::error::{Code, Failure};
+use facts::Facts;
+
+/// Whose connection a request came on.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer {
+    /// The socket's address.
+    pub address: IpAddr,
+    /// Whether TLS is ours.
+    pub tls: bool,
+}
+
+/// Answers a request. Never fails: failures, panics included, are answers.
+pub async fn dispatch(
+    app: Arc<App>,
+    peer: Peer,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
+    let at_ms = app.clock.now_ms();
+    let mut facts = Facts::new(
+        request.method(),
+        request.headers(),
+        peer.address,
+        &app.config.server.trusted_proxies,
+        at_ms,
+    );
+    let method = request.method().clone();
+    let raw_path = request.uri().path().to_owned();
+    let head = method == Method::HEAD;
+    let mut response = match catch_panic(answer(&app, request, &mut facts)).await {
+        Ok(response) => response,
+        Err(failure) => {
+            facts.reason = if facts.reason.is_empty() { failure.code.facts().2 } else { facts.reason };
+            respond::failure(&failure, &facts, None)
+        }
+    };
+    if head {
+        // The body of an answer to HEAD is never sent; dropping it now ends a stream at once.
+        *response.body_mut() = body::empty();
+    }
+    respond::finish(response.headers_mut(), &facts, peer.tls);
+    note(&app, &facts, &method, raw_path, response.status().as_u16());
+    Ok(response)
+}
+
+async fn answer(
+    app: &Arc<App>,
+    request: Request<Incoming>,
+    facts: &mut Facts,
+) -> Result<Response<Body>, Failure> {
+    host::check(app, &request)?;
+    if !is_known(request.method()) {
+        return Err(Failure::new(Code::UnknownMethod, "This method is not known here"));
+    }
+    let path = RequestPath::parse(request.uri().path())
+        .map_err(|bad| Failure::new(Code::BadPath, bad.to_string()))?;
+    let segments: Vec<&str> = path.segments().iter().map(AsRef::as_ref).collect();
+    let context = &app.config.server.context[1..];
+    let snapshot = app.snapshot();
+    let snapshot: &Arc<Snapshot> = &snapshot;
+    match segments.as_slice() {
+        ["healthz"] => health::alive(request.method()),
+        ["readyz"] => health::ready(app, request.method()),
+        [".well-known", document, within, alias] if *within == context => metadata(snapshot, document, alias),
+        [within, alias, ..] if *within == context => {
+            let Some(schema) = snapshot.schema(alias) else { return Err(no_such_schema()) };
+            let schema = Arc::clone(schema);
+            rest::serve(&rest::Served { app, snapshot, schema: &schema, path: &path }, request, facts).await
+        }
+        _ => Err(no_such_schema()),
+    }
+}
+
+fn metadata(snapshot: &Snapshot, document: &str, alias: &str) -> Result<Response<Body>, Failure> {
+    let schema = snapshot.schema(alias).ok_or_else(no_such_schema)?;
+    match document {
+        "oauth-authorization-server" => Ok(oauth::metadata::authorization_server(schema)),
+        "oauth-protected-resource" => Ok(oauth::metadata::protected_resource(schema)),
+        _ => Err(no_such_schema()),
+    }
+}
+
+fn no_such_schema() -> Failure {
+    Failure::new(Code::NotFound, "No schema is published under the first segments of this path")
+}
+
+/// Methods that this server knows at all.
+fn is_known(method: &Method) -> bool {
+    matches!(
+        *method,
+        Method::GET
+            | Method::HEAD
+            | Method::POST
+            | Method::PUT
+            | Method::PATCH
+            | Method::DELETE
+            | Method::OPTIONS
+    )
+}
+
+/// A panic in a request is that request's 500.
+async fn catch_panic(
+    work: impl Future<Output = Result<Response<Body>, Failure>>,
+) -> Result<Response<Body>, Failure> {
+    let mut work = std::pin::pin!(AssertUnwindSafe(work));
+    std::future::poll_fn(move |context| {
+        let polled = std::panic::catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)));
+        polled.unwrap_or_else(|panic| {
+            let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+            let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+            std::task::Poll::Ready(Err(
+                Failure::new(Code::Internal, "The server made a mistake").because(format!("panic: {text}"))
+            ))
+        })
+    })
+    .await
+}
+
+fn note(app: &App, facts: &Facts, method: &Method, path: String, status: u16) {
+    let outcome = match status {
+        200..400 => "allowed",
+        400..500 => "refused",
+        _ => "failed",
+    };
+    match app.config.log.access {
+        AccessLog::Off => return,
+        AccessLog::Refused if outcome == "allowed" => return,
+        AccessLog::Refused | AccessLog::All => {}
+    }
+    app.logs.note_access(AccessRecord {
+        at_ms: facts.at_ms,
+        request_id: facts.request_id.clone(),
+        address: facts.address.to_string(),
+        method: method.to_string(),
+        path,
+        route: facts.route.clone(),
+        client: facts.client.clone(),
+        status,
+        outcome,
+        reason: facts.reason.to_owned(),
+        duration_us: facts.started.elapsed().as_micros() as i64,
+    });
+}

@@ -1,0 +1,100 @@
+//! Which client is asking (RFC 6749 section 2.3), for all three endpoints.
+
+use std::sync::{Arc, PoisonError};
+
+use gatepost_oauth::{Form, OauthError, Presented, Verification, presented, secret};
+use gatepost_store::logs::AuditRecord;
+use http::HeaderMap;
+use secrecy::SecretString;
+
+use super::{Endpoint, Refusal};
+use crate::app::App;
+use crate::app::principals::KnownClient;
+use crate::http::facts::Facts;
+
+/// Authenticates the client. All reasons for a refusal look the same from outside (TOK-12); the audit trail knows.
+pub(super) async fn authenticate(
+    endpoint: &Endpoint<'_>,
+    headers: &HeaderMap,
+    form: &Form<'_>,
+    facts: &mut Facts,
+) -> Result<Arc<KnownClient>, Refusal> {
+    let presented = presented(headers, form)?;
+    let known = endpoint.snapshot.principals.find_presented(endpoint.schema.schema.id, &presented.client_id);
+    let (app, now_ms) = (endpoint.app, facts.at_ms);
+    let id = known.map(|known| known.client.id);
+    facts.client = known.map(|known| known.client.name.clone());
+    if let Err(seconds) = app.throttle.check(id, facts.address, now_ms) {
+        audit(endpoint, facts, "throttled", "too many failures");
+        return Err(Refusal::throttled(seconds));
+    }
+    let reason = match verify(app, known, &presented).await? {
+        Verification::Match => match known {
+            Some(known) if known.client.enabled => return Ok(Arc::clone(known)),
+            _ => "client disabled",
+        },
+        _ if known.is_none() => "unknown client",
+        _ => "wrong secret",
+    };
+    app.throttle.note_failure(id, facts.address, now_ms);
+    audit(endpoint, facts, "client authentication failed", reason);
+    Err(Refusal { reason, ..OauthError::invalid_client().into() })
+}
+
+async fn verify(
+    app: &Arc<App>,
+    known: Option<&Arc<KnownClient>>,
+    presented: &Presented,
+) -> Result<Verification, Refusal> {
+    let ring = app.ring();
+    let Some(known) = known else {
+        if app.snapshot().principals.has_chosen_secrets() {
+            let secret = presented.secret.clone();
+            slowly(app, move || secret::verify::verify_unknown_client_slowly(&secret)).await?;
+        }
+        return Ok(secret::verify::verify_unknown_client(&presented.secret, &ring));
+    };
+    let remembered =
+        |proof: &_| known.proof.read().unwrap_or_else(PoisonError::into_inner).as_ref() == Some(proof);
+    let verification = known.client.verify_secret(&presented.secret, &ring, &remembered);
+    if verification != Verification::NeedsSlowHash {
+        return Ok(verification);
+    }
+    let (checked, secret): (_, SecretString) = (Arc::clone(known), presented.secret.clone());
+    let proof = slowly(app, move || checked.client.verify_slowly(&secret, &ring)).await?;
+    let Some(proof) = proof else { return Ok(Verification::Mismatch) };
+    *known.proof.write().unwrap_or_else(PoisonError::into_inner) = Some(proof);
+    Ok(Verification::Match)
+}
+
+/// Runs a slow hash on a thread for blocking work: a few at a time, a few waiting, the rest refused (STO-03).
+async fn slowly<T: Send + 'static>(
+    app: &Arc<App>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Refusal> {
+    let busy = || Refusal::unavailable("Too many secrets are being checked.");
+    let _waiting = Arc::clone(&app.slow_checks_waiting).try_acquire_owned().map_err(|_| busy())?;
+    let running = Arc::clone(&app.slow_checks).acquire_owned().await.map_err(|_| busy())?;
+    let work = tokio::task::spawn_blocking(move || {
+        let outcome = work();
+        drop(running);
+        outcome
+    });
+    work.await.map_err(|_| busy())
+}
+
+/// Notes an event of the token endpoint's neighbours.
+pub(super) fn audit(endpoint: &Endpoint<'_>, facts: &Facts, event: &'static str, reason: &str) {
+    let outcome = if reason == "ok" { "success" } else { "failure" };
+    endpoint.app.logs.note_audit(AuditRecord {
+        at_ms: facts.at_ms,
+        request_id: Some(facts.request_id.clone()),
+        address: Some(facts.address.to_string()),
+        event,
+        outcome,
+        reason: reason.to_owned(),
+        schema: Some(endpoint.schema.schema.name.clone()),
+        client: facts.client.clone(),
+        detail: None,
+    });
+}

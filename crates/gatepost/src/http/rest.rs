@@ -1,0 +1,515 @@
+//! A request to a published service, from one end to the other: authenticate, route, decide, plan, execute,
+//! render. `serve` is the table of contents; each stage consumes what the one before made.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use bytes::Bytes;
+use gatepost_rest::access::{Admission, RequestMethod};
+use gatepost_rest::definition::{EtagType, Handler, Method};
+use gatepost_rest::path::{PathTail, RequestPath};
+use gatepost_rest::plan::{LinkBase, PageSettings, RequestBody, RequestValues, plan};
+use gatepost_rest::router::{Captures, Found};
+use gatepost_rest::source::CompiledSource;
+use gatepost_store::data::{ConstraintKind, DataStore, ExecuteError, Limits, Reply, ReplyBody};
+use http::header::{self, HeaderMap, HeaderValue};
+use http::request::Parts;
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+
+use super::authenticate::{AuthenticationFailure, Caller, authenticate, look_again};
+use super::cors::Sharing;
+use super::facts::Facts;
+use super::{body, conditional, cors, decide, forward, oauth, respond};
+use crate::app::App;
+use crate::app::published::{PublishedSchema, PublishedTemplate};
+use crate::app::snapshot::Snapshot;
+use crate::error::{Code, Failure};
+
+/// Bodies up to this size get a `HASH` entity tag; larger ones stream.
+const TAGGED_BYTES_MAX: usize = 64 * 1024;
+
+/// Parameters that a query string may have.
+const QUERY_PAIRS_MAX: usize = 200;
+
+/// What a request is answered from.
+#[derive(Clone, Copy)]
+pub(super) struct Served<'a> {
+    /// The installation.
+    pub(super) app: &'a Arc<App>,
+    /// The catalog at one revision.
+    pub(super) snapshot: &'a Arc<Snapshot>,
+    /// The schema that the path names.
+    pub(super) schema: &'a Arc<PublishedSchema>,
+    /// The whole path.
+    pub(super) path: &'a RequestPath,
+}
+
+/// Answers a request below a schema alias.
+pub(super) async fn serve(
+    served: &Served<'_>,
+    request: Request<Incoming>,
+    facts: &mut Facts,
+) -> Result<Response<Body>, Failure> {
+    let tail = served.path.below(2);
+    if let [first, name] = tail.segments
+        && first.as_ref() == "oauth"
+        && !tail.trailing_slash
+    {
+        let endpoint = oauth::Endpoint { app: served.app, snapshot: served.snapshot, schema: served.schema };
+        if let Some(response) = oauth::serve(endpoint, name, request, facts).await {
+            return Ok(response);
+        }
+        return Err(Failure::new(Code::NotFound, "There is no such OAuth endpoint"));
+    }
+    let public_url = served.app.config.public_url();
+    let module = served.schema.router.module_base(tail).and_then(|base| served.schema.module(base));
+    let allowed = module.map_or(&[][..], |module| &module.origins_allowed);
+    if cors::is_preflight(request.method(), request.headers()) {
+        return cors::preflight(request.headers(), allowed, &public_url);
+    }
+    let sharing = cors::check(request.headers(), allowed, &public_url)?;
+    let token_url = format!("{}/oauth/token", served.schema.issuer);
+    let mut response = match answer(served, request, facts).await {
+        Ok(response) => response,
+        Err(failure) => respond::failure(&failure, facts, Some(&token_url)),
+    };
+    if let Sharing::Allow(_) = sharing {
+        cors::share(response.headers_mut(), &sharing);
+    }
+    Ok(response)
+}
+
+async fn answer(
+    served: &Served<'_>,
+    request: Request<Incoming>,
+    facts: &mut Facts,
+) -> Result<Response<Body>, Failure> {
+    let (head, incoming) = request.into_parts();
+    let (snapshot, caller) = identify(served, &head, facts).await?;
+    let renewed = served.renewed(&snapshot)?;
+    let served = &Served { schema: &renewed, snapshot: &snapshot, ..*served };
+    if let Caller::Client { known, .. } = &caller {
+        facts.client = Some(known.client.name.clone());
+        served.app.throttle.take_request(known.client.id, facts.at_ms).map_err(too_many)?;
+    }
+    let tail = served.path.below(2);
+    let found = served.schema.router.find(tail);
+    let template = found.as_ref().map(|found| found.value);
+    facts.route =
+        template.map(|template| format!("{} {}", template.module.name, template.template().pattern));
+    let method = RequestMethod::from(&head.method);
+    let admission = decide::admit(served.schema, template, tail, method, &caller, facts)?;
+    let open = matches!(admission, Admission::Public { .. } | Admission::Unprotected);
+    if served.app.is_stale() && !open {
+        facts.reason = "stale catalog";
+        return Err(Failure::new(Code::Stale, "This server cannot read its catalog").retry_after(1));
+    }
+    let Some(found) = found else { return Err(decide::not_found(served.schema, tail)) };
+    let call = Call::new(served, &head, &caller, &found, tail, method)?;
+    match call {
+        Some(call) => call.answer(incoming, facts).await,
+        None => Ok(options(found.value)),
+    }
+}
+
+/// Reads the credentials; a token that this process cannot know yet makes it look again, once.
+async fn identify(
+    served: &Served<'_>,
+    head: &Parts,
+    facts: &mut Facts,
+) -> Result<(Arc<Snapshot>, Caller), Failure> {
+    let query = head.uri.query();
+    let first = authenticate(served.snapshot, served.schema, &head.headers, query, facts.at_ms);
+    let failure = match first {
+        Ok(caller) => return Ok((Arc::clone(served.snapshot), caller)),
+        Err(failure) => failure,
+    };
+    if !failure.may_be_outdated() {
+        return Err(refuse(failure, served.schema, facts));
+    }
+    look_again(served.app, failure).await;
+    let snapshot = Arc::clone(&served.app.snapshot());
+    let schema = served.renewed(&snapshot)?;
+    let caller = authenticate(&snapshot, &schema, &head.headers, query, facts.at_ms)
+        .map_err(|failure| refuse(failure, &schema, facts))?;
+    Ok((snapshot, caller))
+}
+
+fn refuse(failure: AuthenticationFailure, schema: &PublishedSchema, facts: &mut Facts) -> Failure {
+    facts.reason = match failure {
+        AuthenticationFailure::Presented(_) => "credentials refused as presented",
+        AuthenticationFailure::NotAccepted(reason) => reason.as_str(),
+    };
+    failure.into_failure(schema)
+}
+
+impl Served<'_> {
+    /// The same schema in another snapshot.
+    fn renewed(&self, snapshot: &Arc<Snapshot>) -> Result<Arc<PublishedSchema>, Failure> {
+        if Arc::ptr_eq(snapshot, self.snapshot) {
+            return Ok(Arc::clone(self.schema));
+        }
+        let gone = || Failure::new(Code::NotFound, "The schema is not published any more");
+        snapshot.schema(&self.schema.schema.alias).cloned().ok_or_else(gone)
+    }
+
+    fn data(&self) -> Result<&DataStore, Failure> {
+        let missing =
+            || Failure::new(Code::DataUnavailable, "The schema's data cannot be reached").retry_after(5);
+        self.schema.data.as_ref().ok_or_else(missing)
+    }
+
+    fn limits(&self, writes: bool) -> Limits {
+        let limits = &self.app.config.limits;
+        let time_ms = if writes { limits.write_ms } else { limits.statement_ms };
+        Limits {
+            deadline: Instant::now() + Duration::from_millis(u64::from(time_ms)),
+            rows_max: u64::from(limits.rows),
+            bytes_max: limits.response_bytes,
+        }
+    }
+}
+
+/// A call that was let in, with the handler that answers it.
+pub(super) struct Call<'a> {
+    served: &'a Served<'a>,
+    head: &'a Parts,
+    caller: &'a Caller,
+    template: &'a PublishedTemplate,
+    handler: &'a Handler,
+    source: &'a Arc<CompiledSource>,
+    captures: Captures<'a>,
+}
+
+impl<'a> Call<'a> {
+    /// Finds the handler. None: the request only asks which methods there are.
+    fn new(
+        served: &'a Served<'a>,
+        head: &'a Parts,
+        caller: &'a Caller,
+        found: &Found<'a, 'a, PublishedTemplate>,
+        tail: PathTail<'_>,
+        method: RequestMethod,
+    ) -> Result<Option<Self>, Failure> {
+        let template = found.value;
+        let RequestMethod::Handler(method) = method else { return Ok(None) };
+        let Some((handler, published)) = template.handler(method) else {
+            let mut failure =
+                Failure::new(Code::MethodNotAllowed, "This resource has no handler for the method");
+            failure.allow = Some(allow(template));
+            return Err(failure);
+        };
+        let source = template.compiled(handler, published).map_err(|construct| {
+            Failure::new(Code::NotRunnable, "This handler is defined, and its source cannot run here")
+                .because(format!("{} {method:?} /{}: {construct}", template.module.name, join(tail)))
+        })?;
+        Ok(Some(Self { served, head, caller, template, handler, source, captures: found.captures.clone() }))
+    }
+
+    async fn answer(&self, incoming: Incoming, facts: &mut Facts) -> Result<Response<Body>, Failure> {
+        self.check_version().await?;
+        let bytes = self.read_body(incoming).await?;
+        let reply = self.execute(&bytes).await?;
+        if let Some(location) = &reply.location {
+            let location = location.clone();
+            return forward::answer(self, reply, &location, facts).await;
+        }
+        self.render(reply, &self.head.headers)
+    }
+
+    /// `If-Match` on a write: the current representation must be the one that the caller knows.
+    async fn check_version(&self) -> Result<(), Failure> {
+        if self.handler.method == Method::Get || !self.head.headers.contains_key(header::IF_MATCH) {
+            return Ok(());
+        }
+        let current = match self.template.handler(Method::Get) {
+            Some((handler, published)) => {
+                let source = self.template.compiled(handler, published).ok();
+                match source {
+                    Some(source) => {
+                        let get = Call { handler, source, captures: self.captures.clone(), ..*self };
+                        get.execute(&Bytes::new()).await.ok().and_then(|reply| get.entity_tag(&reply))
+                    }
+                    None => None,
+                }
+            }
+            None => None,
+        };
+        if conditional::is_outdated(&self.head.headers, current.as_ref()) {
+            return Err(Failure::new(
+                Code::PreconditionFailed,
+                "The resource is not the version that If-Match names",
+            ));
+        }
+        Ok(())
+    }
+
+    async fn read_body(&self, incoming: Incoming) -> Result<Bytes, Failure> {
+        if self.handler.method == Method::Get {
+            return Ok(Bytes::new());
+        }
+        let limits = &self.served.app.config.limits;
+        let bytes = body::read(incoming, limits.body_bytes, limits.body_seconds).await?;
+        let allowed = &self.handler.mimes_allowed;
+        if !bytes.is_empty() && !allowed.is_empty() {
+            let sent = media_type(content_type(self.head).unwrap_or_default());
+            if !allowed.iter().any(|allowed| media_type(allowed).eq_ignore_ascii_case(sent)) {
+                let detail = format!("This handler takes {}", allowed.join(", "));
+                return Err(Failure::new(Code::UnsupportedMediaType, detail));
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// Plans and executes.
+    pub(super) async fn execute(&self, bytes: &Bytes) -> Result<Reply, Failure> {
+        let bad = |error: gatepost_rest::plan::PlanError| Failure::new(Code::BadParameter, error.to_string());
+        let query = query_pairs(self.head.uri.query())?;
+        let captures: Vec<_> = self.captures.iter().collect();
+        let content_type = content_type(self.head);
+        let body = RequestBody::read(self.source, content_type, bytes)
+            .map_err(|error| Failure::new(Code::BadBody, error.to_string()))?;
+        let values = RequestValues {
+            captures: &captures,
+            query: &query,
+            body,
+            body_bytes: bytes,
+            headers: &self.head.headers,
+            content_type,
+            current_user: self.caller.user(),
+        };
+        let plan = plan(self.source, self.page_settings(), self.link_base(), &values).map_err(bad)?;
+        let limits = self.served.limits(self.source.writes);
+        let reply = self.served.data()?.execute(plan, limits).await.map_err(|error| self.failed(error))?;
+        if reply.not_found {
+            return Err(Failure::new(Code::NoRow, "Nothing was found"));
+        }
+        Ok(reply)
+    }
+
+    fn page_settings(&self) -> PageSettings {
+        PageSettings {
+            items_per_page: self.handler.items_per_page.unwrap_or(self.template.module.items_per_page),
+            rows_max: u64::from(self.served.app.config.limits.rows),
+        }
+    }
+
+    fn link_base(&self) -> LinkBase {
+        LinkBase {
+            url: format!("{}{}", self.served.app.base_url, self.head.uri.path()),
+            context: Arc::clone(&self.served.app.context_url),
+            described_by: Some(Arc::clone(&self.template.described_by)),
+        }
+    }
+
+    fn failed(&self, error: ExecuteError) -> Failure {
+        let template = self.template;
+        let place = format!(
+            "schema {} module {} template {} {}",
+            self.served.schema.schema.name,
+            template.module.name,
+            template.template().pattern,
+            self.handler.method.as_str(),
+        );
+        execution_failure(&error).because(format!("{place}: {error}"))
+    }
+
+    /// Turns a reply into an answer.
+    pub(super) fn render(&self, reply: Reply, request: &HeaderMap) -> Result<Response<Body>, Failure> {
+        let tag = self.entity_tag(&reply);
+        let get = self.handler.method == Method::Get;
+        let status = match reply.status {
+            None => StatusCode::OK,
+            Some(status) => StatusCode::from_u16(status).map_err(|error| {
+                Failure::new(Code::StatementFailed, "The handler set a status that does not exist")
+                    .because(error)
+            })?,
+        };
+        if get && let Some(tag) = tag.as_ref().filter(|tag| conditional::is_known(request, tag)) {
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            self.describe(response.headers_mut(), Some(tag));
+            return Ok(response);
+        }
+        let mut response = Response::new(match reply.body {
+            ReplyBody::Full(bytes) => Body::from(bytes),
+            ReplyBody::Stream(stream) => Body::new(RowBody(stream)),
+        });
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        for (name, value) in reply.headers.into_iter().filter(|(name, _)| !respond::is_reserved(name)) {
+            headers.append(name, value);
+        }
+        if let Some(kind) = reply.content_type.and_then(|kind| HeaderValue::from_str(&kind).ok()) {
+            headers.insert(header::CONTENT_TYPE, kind);
+        }
+        self.describe(headers, tag.as_ref().filter(|_| get && status == StatusCode::OK));
+        Ok(response)
+    }
+
+    /// The entity tag of a reply, as the template wants it.
+    fn entity_tag(&self, reply: &Reply) -> Option<HeaderValue> {
+        match self.template.template().etag_type {
+            EtagType::None => None,
+            EtagType::Query => reply.etag.as_deref().map(conditional::of_version),
+            EtagType::Hash => match &reply.body {
+                ReplyBody::Full(bytes) if !bytes.is_empty() && bytes.len() <= TAGGED_BYTES_MAX => {
+                    Some(conditional::of_bytes(bytes))
+                }
+                _ => None,
+            },
+        }
+    }
+
+    fn describe(&self, headers: &mut HeaderMap, tag: Option<&HeaderValue>) {
+        respond::protect(headers);
+        // BEA-08: an answer to one caller is not kept for another.
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-cache"));
+        headers.insert(header::VARY, HeaderValue::from_static("Authorization, Accept-Encoding"));
+        if !self.template.module.origins_allowed.is_empty() {
+            headers.append(header::VARY, HeaderValue::from_static("Origin"));
+        }
+        if let Some(tag) = tag {
+            headers.insert(header::ETAG, tag.clone());
+        }
+    }
+
+    /// The same caller and request head, for the GET that a handler asks for.
+    pub(super) fn context(&self) -> (&'a Served<'a>, &'a Parts, &'a Caller) {
+        (self.served, self.head, self.caller)
+    }
+}
+
+impl<'a> Call<'a> {
+    /// The call of a GET at another path of the schema, as the same principal, decided anew.
+    pub(super) fn forwarded(
+        served: &'a Served<'a>,
+        head: &'a Parts,
+        caller: &'a Caller,
+        facts: &mut Facts,
+    ) -> Result<Self, Failure> {
+        let tail = served.path.below(2);
+        let method = RequestMethod::Handler(Method::Get);
+        let found = served.schema.router.find(tail);
+        decide::admit(served.schema, found.as_ref().map(|found| found.value), tail, method, caller, facts)?;
+        let found = found.ok_or_else(|| decide::not_found(served.schema, tail))?;
+        let call = Self::new(served, head, caller, &found, tail, method)?;
+        call.ok_or_else(|| decide::not_found(served.schema, tail))
+    }
+}
+
+/// Rows on their way to the caller. It ends with an error when they were cut short, so that no truncated answer
+/// looks complete.
+struct RowBody(gatepost_store::data::RowStream);
+
+impl http_body::Body for RowBody {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, std::io::Error>>> {
+        self.0.poll_chunk(context).map(|chunk| chunk.map(|chunk| chunk.map(http_body::Frame::data)))
+    }
+}
+
+fn execution_failure(error: &ExecuteError) -> Failure {
+    match error {
+        ExecuteError::NotRunnable(_) => {
+            Failure::new(Code::NotRunnable, "This handler's source cannot run here")
+        }
+        ExecuteError::Statement { .. } | ExecuteError::BadOutput(_) => {
+            Failure::new(Code::StatementFailed, "The statement of this handler failed")
+        }
+        ExecuteError::Constraint { kind, .. } => match kind {
+            ConstraintKind::Unique => Failure::new(Code::Conflict, "A row with this key exists already"),
+            ConstraintKind::ForeignKey => {
+                Failure::new(Code::Conflict, "The change breaks a reference between rows")
+            }
+            ConstraintKind::NotNull => {
+                Failure::new(Code::ValueRefused, "A value that must not be empty is missing")
+            }
+            ConstraintKind::DataType => Failure::new(Code::ValueRefused, "A value has the wrong type"),
+            ConstraintKind::Check | ConstraintKind::Other => {
+                Failure::new(Code::ValueRefused, "The change breaks a rule of the data")
+            }
+        },
+        ExecuteError::Timeout => Failure::new(Code::StatementTimeout, "The statement took too long"),
+        ExecuteError::Busy => Failure::new(Code::Busy, "The database is busy").retry_after(1),
+        ExecuteError::TooLarge => Failure::new(Code::AnswerTooLarge, "The answer is too large"),
+        ExecuteError::Full | ExecuteError::Corrupt(_) => {
+            Failure::new(Code::DatabaseBroken, "The database cannot be written or read")
+        }
+        ExecuteError::Stopped => {
+            Failure::new(Code::DataUnavailable, "The schema's data is being closed").retry_after(1)
+        }
+        ExecuteError::Panic => Failure::new(Code::Internal, "The server made a mistake"),
+    }
+}
+
+fn too_many(seconds: u32) -> Failure {
+    Failure::new(Code::TooManyRequests, "This client sends too many requests").retry_after(seconds)
+}
+
+fn options(template: &PublishedTemplate) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    respond::protect(response.headers_mut());
+    if let Ok(allow) = HeaderValue::from_str(&allow(template)) {
+        response.headers_mut().insert(header::ALLOW, allow);
+    }
+    response
+}
+
+fn allow(template: &PublishedTemplate) -> String {
+    let mut methods: Vec<&str> = template.methods().map(Method::as_str).collect();
+    if methods.first() == Some(&"GET") {
+        methods.insert(1, "HEAD");
+    }
+    methods.push("OPTIONS");
+    methods.join(", ")
+}
+
+fn content_type(head: &Parts) -> Option<&str> {
+    head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok())
+}
+
+fn media_type(content_type: &str) -> &str {
+    content_type.split(';').next().unwrap_or_default().trim()
+}
+
+fn join(tail: PathTail<'_>) -> String {
+    tail.segments.join("/")
+}
+
+/// Decodes a query string: `+` is a space, `%XX` a byte, UTF-8 throughout.
+fn query_pairs(query: Option<&str>) -> Result<Vec<(Cow<'_, str>, Cow<'_, str>)>, Failure> {
+    let Some(query) = query else { return Ok(Vec::new()) };
+    let mut pairs = Vec::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        if pairs.len() == QUERY_PAIRS_MAX {
+            return Err(Failure::new(Code::BadParameter, format!("More than {QUERY_PAIRS_MAX} parameters")));
+        }
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        pairs.push((decode(name)?, decode(value)?));
+    }
+    Ok(pairs)
+}
+
+fn decode(text: &str) -> Result<Cow<'_, str>, Failure> {
+    if !text.contains(['%', '+']) {
+        return Ok(Cow::Borrowed(text));
+    }
+    let bad = || Failure::new(Code::BadParameter, "The query string has a bad escape or is not UTF-8");
+    let mut escapes = text.split('%').skip(1).map(str::as_bytes);
+    if !escapes.all(|escape| escape.len() >= 2 && escape[..2].iter().all(u8::is_ascii_hexdigit)) {
+        return Err(bad());
+    }
+    let spaced = text.replace('+', " ");
+    let decoded = percent_encoding::percent_decode_str(&spaced).decode_utf8().map_err(|_| bad())?;
+    Ok(Cow::Owned(decoded.into_owned()))
+}

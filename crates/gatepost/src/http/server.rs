@@ -1,0 +1,135 @@
+//! The listener: connections, TLS, time-outs and the end.
+//!
+//! Each connection is a task of its own with a time limit for header blocks; a limit on connections makes further
+//! ones wait in the kernel's queue. On shutdown no new connection is taken, idle ones are closed, and requests in
+//! flight are given their time.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+
+use super::tls::Certificates;
+use super::{Peer, dispatch};
+use crate::app::App;
+
+/// How long a TLS handshake may take.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A bound listener.
+#[derive(Debug)]
+pub struct Listener {
+    listener: TcpListener,
+    certificates: Option<Arc<Certificates>>,
+}
+
+impl Listener {
+    /// Binds the configured address.
+    pub async fn bind(app: &App) -> io::Result<Self> {
+        let listener = TcpListener::bind(app.config.server.listen).await?;
+        let certificates = Certificates::load(&app.config).map_err(io::Error::other)?.map(Arc::new);
+        Ok(Self { listener, certificates })
+    }
+
+    /// The address that was bound.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until `stop` resolves and then for as long as requests in flight may take.
+    pub async fn serve(self, app: Arc<App>, stop: impl Future<Output = ()>) {
+        let permits = Arc::new(Semaphore::new(app.config.limits.connections));
+        let graceful = GracefulShutdown::new();
+        let acceptor = self.certificates.as_ref().map(|certificates| certificates.acceptor());
+        let reload = self.certificates.clone().map(|certificates| tokio::spawn(certificates.follow()));
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { break };
+            let accepted = tokio::select! {
+                () = &mut stop => break,
+                accepted = self.listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, address)) => {
+                    let connection =
+                        Connection { app: Arc::clone(&app), address, watcher: graceful.watcher() };
+                    let acceptor = acceptor.clone();
+                    tokio::spawn(async move {
+                        connection.run(stream, acceptor).await;
+                        drop(permit);
+                    });
+                }
+                Err(error) => {
+                    // Out of file descriptors, mostly: taking a breath beats a busy loop.
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+        drop(self.listener);
+        if let Some(reload) = reload {
+            reload.abort();
+        }
+        let patience = Duration::from_secs(u64::from(app.config.server.shutdown_seconds));
+        if tokio::time::timeout(patience, graceful.shutdown()).await.is_err() {
+            tracing::warn!("requests were still running when the time for shutdown was over");
+        }
+    }
+}
+
+struct Connection {
+    app: Arc<App>,
+    address: SocketAddr,
+    watcher: hyper_util::server::graceful::Watcher,
+}
+
+impl Connection {
+    async fn run(self, stream: TcpStream, acceptor: Option<TlsAcceptor>) {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY was refused");
+        }
+        let Some(acceptor) = acceptor else { return self.speak(TokioIo::new(stream), false).await };
+        match tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
+            Ok(Ok(stream)) => self.speak(TokioIo::new(stream), true).await,
+            Ok(Err(error)) => tracing::debug!(%error, address = %self.address, "TLS handshake failed"),
+            Err(_) => tracing::debug!(address = %self.address, "TLS handshake took too long"),
+        }
+    }
+
+    async fn speak<S>(self, stream: TokioIo<S>, tls: bool)
+    where
+        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    {
+        let Self { app, address, watcher } = self;
+        let limits = &app.config.limits;
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(Duration::from_secs(u64::from(limits.header_seconds)))
+            .max_buf_size(limits.header_bytes.max(8 * 1024))
+            .max_headers(100);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
+            .max_concurrent_streams(128)
+            .keep_alive_interval(Duration::from_secs(30));
+        let peer = Peer { address: address.ip(), tls };
+        let service = hyper::service::service_fn({
+            let app = Arc::clone(&app);
+            move |request| dispatch(Arc::clone(&app), peer, request)
+        });
+        let connection = watcher.watch(builder.serve_connection(stream, service).into_owned());
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, %address, "connection ended early");
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! A schema as a definition script: one block that makes the same schema on an empty server (ORDS Developer's Guide,
+//! package ORDS_EXPORT). No ids, no dates, no secrets; names in order, so that two exports can be compared.
+
+use std::fmt::{Display, Write as _};
+
+use gatepost_oauth::Client;
+use gatepost_rest::definition::{
+    Handler, Id, Method, Module, Parameter, Privilege, PublicEntry, Schema, Template,
+};
+use gatepost_store::catalog::Catalog;
+
+/// Writes the definition script of a schema.
+pub fn export(catalog: &Catalog, schema: &Schema) -> String {
+    let mut script = Script::default();
+    script.text.push_str(
+        "-- Definitions of a schema, for `gatepost sql`. Client secrets are never exported.\nset define off\n\ndeclare\n  \
+         l_roles    owa.vc_arr;\n  l_patterns owa.vc_arr;\n  l_modules  owa.vc_arr;\nbegin\n",
+    );
+    script.schema(schema);
+    let mut modules: Vec<&Module> = catalog.modules_of(schema.id).map(AsRef::as_ref).collect();
+    modules.sort_by(|a, b| a.name.cmp(&b.name));
+    for module in modules {
+        script.module(module);
+    }
+    let mut roles: Vec<&str> = catalog.roles_of(schema.id).map(|role| role.name.as_str()).collect();
+    roles.sort_unstable();
+    for role in roles {
+        script.call("ords.create_role", &[("p_role_name", text(role))]);
+    }
+    let mut privileges: Vec<&Privilege> = catalog.privileges_of(schema.id).map(AsRef::as_ref).collect();
+    privileges.sort_by(|a, b| a.name.cmp(&b.name));
+    for privilege in privileges {
+        script.privilege(catalog, privilege);
+    }
+    let mut entries: Vec<&PublicEntry> = catalog.public_entries_of(schema.id).map(AsRef::as_ref).collect();
+    entries.sort_by(|a, b| a.pattern.cmp(&b.pattern));
+    for entry in entries {
+        script.public_entry(entry);
+    }
+    let mut clients: Vec<&Client> = catalog.clients_of(schema.id).map(AsRef::as_ref).collect();
+    clients.sort_by(|a, b| a.name.cmp(&b.name));
+    for client in clients {
+        script.client(catalog, client);
+    }
+    script.text.push_str("\n  commit;\nend;\n/\n");
+    script.text
+}
+
+/// The text as it grows.
+#[derive(Default)]
+struct Script {
+    text: String,
+}
+
+impl Script {
+    fn line(&mut self, line: impl Display) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.text, "  {line}");
+    }
+
+    fn call(&mut self, name: &str, arguments: &[(&str, String)]) {
+        self.text.push('\n');
+        let arguments: Vec<String> =
+            arguments.iter().map(|(name, value)| format!("    {name} => {value}")).collect();
+        self.line(format_args!("{name}(\n{});", arguments.join(",\n")));
+    }
+
+    fn schema(&mut self, schema: &Schema) {
+        self.call(
+            "ords.enable_schema",
+            &[
+                ("p_enabled", boolean(schema.enabled)),
+                ("p_schema", text(&schema.name)),
+                ("p_url_mapping_type", text("BASE_PATH")),
+                ("p_url_mapping_pattern", text(&schema.alias)),
+                ("p_auto_rest_auth", boolean(schema.auto_rest_auth)),
+            ],
+        );
+    }
+
+    fn module(&mut self, module: &Module) {
+        let status = if module.published { "PUBLISHED" } else { "NOT_PUBLISHED" };
+        self.call(
+            "ords.define_module",
+            &[
+                ("p_module_name", text(&module.name)),
+                ("p_base_path", text(&module.base_path)),
+                ("p_items_per_page", module.items_per_page.to_string()),
+                ("p_status", text(status)),
+                ("p_comments", optional(module.comments.as_deref())),
+            ],
+        );
+        if !module.origins_allowed.is_empty() {
+            self.call(
+                "ords.set_module_origins_allowed",
+                &[
+                    ("p_module_name", text(&module.name)),
+                    ("p_origins_allowed", text(&module.origins_allowed.join(","))),
+                ],
+            );
+        }
+        for template in &module.templates {
+            self.template(module, template);
+        }
+    }
+
+    fn template(&mut self, module: &Module, template: &Template) {
+        self.call(
+            "ords.define_template",
+            &[
+                ("p_module_name", text(&module.name)),
+                ("p_pattern", text(&template.pattern)),
+                ("p_priority", template.priority.to_string()),
+                ("p_etag_type", text(template.etag_type.as_str())),
+                ("p_etag_query", optional(template.etag_query.as_deref())),
+                ("p_comments", optional(template.comments.as_deref())),
+            ],
+        );
+        for handler in &template.handlers {
+            self.handler(module, template, handler);
+        }
+    }
+
+    fn handler(&mut self, module: &Module, template: &Template, handler: &Handler) {
+        let mimes = handler.mimes_allowed.join(",");
+        self.call(
+            "ords.define_handler",
+            &[
+                ("p_module_name", text(&module.name)),
+                ("p_pattern", text(&template.pattern)),
+                ("p_method", text(handler.method.as_str())),
+                ("p_source_type", text(handler.source_type.as_str())),
+                ("p_items_per_page", number(handler.items_per_page)),
+                ("p_mimes_allowed", optional(Some(mimes.as_str()).filter(|mimes| !mimes.is_empty()))),
+                ("p_comments", optional(handler.comments.as_deref())),
+                ("p_source", text(&handler.source)),
+            ],
+        );
+        for parameter in &handler.parameters {
+            self.parameter(module, template, handler, parameter);
+        }
+    }
+
+    fn parameter(&mut self, module: &Module, template: &Template, handler: &Handler, parameter: &Parameter) {
+        self.call(
+            "ords.define_parameter",
+            &[
+                ("p_module_name", text(&module.name)),
+                ("p_pattern", text(&template.pattern)),
+                ("p_method", text(handler.method.as_str())),
+                ("p_name", text(&parameter.name)),
+                ("p_bind_variable_name", optional(parameter.bind_variable_name.as_deref())),
+                ("p_source_type", text(parameter.source.as_str())),
+                ("p_param_type", text(parameter.kind.as_str())),
+                ("p_access_method", text(parameter.access.as_str())),
+                ("p_comments", optional(parameter.comments.as_deref())),
+            ],
+        );
+    }
+
+    fn privilege(&mut self, catalog: &Catalog, privilege: &Privilege) {
+        self.text.push('\n');
+        let roles = names(&privilege.roles, |id| catalog.roles.get(&id).map(|role| role.name.as_str()));
+        let modules = names(&privilege.modules, |id| catalog.modules.get(&id).map(|m| m.name.as_str()));
+        let patterns: Vec<&str> = privilege.patterns.iter().map(String::as_str).collect();
+        self.array("l_roles", &roles);
+        self.array("l_patterns", &patterns);
+        self.array("l_modules", &modules);
+        self.call(
+            "ords.define_privilege",
+            &[
+                ("p_privilege_name", text(&privilege.name)),
+                ("p_roles", "l_roles".into()),
+                ("p_patterns", "l_patterns".into()),
+                ("p_modules", "l_modules".into()),
+                ("p_label", optional(privilege.label.as_deref())),
+                ("p_description", optional(privilege.description.as_deref())),
+                ("p_comments", optional(privilege.comments.as_deref())),
+            ],
+        );
+    }
+
+    fn array(&mut self, name: &str, elements: &[&str]) {
+        self.line(format_args!("{name}.delete;"));
+        for (index, element) in elements.iter().enumerate() {
+            self.line(format_args!("{name}({}) := {};", index + 1, text(element)));
+        }
+    }
+
+    fn public_entry(&mut self, entry: &PublicEntry) {
+        let methods: Vec<&str> = entry.methods.iter().copied().map(Method::as_str).collect();
+        self.call(
+            "gatepost.allow_public",
+            &[("p_pattern", text(&entry.pattern)), ("p_methods", text(&methods.join(",")))],
+        );
+    }
+
+    fn client(&mut self, catalog: &Catalog, client: &Client) {
+        let privilege = |id| catalog.privileges.get(&id).map(|privilege| privilege.name.as_str());
+        let privileges = names(&client.privileges, privilege).join(",");
+        let origins = client.origins_allowed.join(",");
+        let unless_empty = |list: &str| optional(Some(list).filter(|list| !list.is_empty()));
+        self.call(
+            "ords_security.import_client",
+            &[
+                ("p_name", text(&client.name)),
+                ("p_grant_type", text(client.grant_type.as_str())),
+                ("p_description", optional(client.description.as_deref())),
+                ("p_client_id", text(&client.client_id)),
+                ("p_privilege_names", unless_empty(&privileges)),
+                ("p_origins_allowed", unless_empty(&origins)),
+                ("p_redirect_uri", optional(client.redirect_uri.as_deref())),
+                ("p_support_email", optional(client.support_email.as_deref())),
+                ("p_support_uri", optional(client.support_uri.as_deref())),
+                ("p_token_duration", number(client.token_duration_seconds)),
+                ("p_refresh_duration", number(client.refresh_duration_seconds)),
+                ("p_code_duration", number(client.code_duration_seconds)),
+            ],
+        );
+        let role = |id| catalog.roles.get(&id).map(|role| role.name.as_str());
+        for role in names(&client.roles, role) {
+            self.call(
+                "ords_security.grant_client_role",
+                &[("p_client_name", text(&client.name)), ("p_role_name", text(role))],
+            );
+        }
+        if let Some(owner) = &client.owner {
+            self.call(
+                "gatepost.set_client_owner",
+                &[("p_name", text(&client.name)), ("p_owner", text(owner))],
+            );
+        }
+        if !client.enabled {
+            self.call(
+                "gatepost.set_client_status",
+                &[("p_name", text(&client.name)), ("p_status", text("DISABLED"))],
+            );
+        }
+    }
+}
+
+/// The names behind ids, in order.
+fn names<'a>(ids: &[Id], name: impl Fn(Id) -> Option<&'a str>) -> Vec<&'a str> {
+    let mut names: Vec<&str> = ids.iter().filter_map(|id| name(*id)).collect();
+    names.sort_unstable();
+    names
+}
+
+/// A text literal. Line breaks stay as they are.
+fn text(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+fn optional(value: Option<&str>) -> String {
+    value.map_or_else(|| "null".into(), text)
+}
+
+fn number(value: Option<u32>) -> String {
+    value.map_or_else(|| "null".into(), |number| number.to_string())
+}
+
+fn boolean(value: bool) -> String {
+    if value { "true".into() } else { "false".into() }
+}

@@ -1,0 +1,63 @@
+//! Scripts run on the installation of this process.
+
+use std::sync::Arc;
+
+use gatepost_oauth::KeyRing;
+use gatepost_rest::definition::Schema;
+use gatepost_rest::source::CompiledSource;
+use gatepost_rest::sql::Dialect;
+use gatepost_store::catalog::{Catalog, Change, CommitError};
+use gatepost_store::data::Session;
+
+use super::ScriptHost;
+use crate::app::App;
+use crate::app::clock::fill_random;
+
+impl ScriptHost for App {
+    fn catalog(&self) -> Arc<Catalog> {
+        // Another process may have been first; a failure shows at the commit.
+        if let Err(error) = self.refresh() {
+            tracing::warn!(%error, "the catalog cannot be read");
+        }
+        Arc::clone(&self.snapshot().catalog)
+    }
+
+    fn commit(
+        &self,
+        base: &Catalog,
+        changed: &Catalog,
+        change: &Change,
+    ) -> Result<Arc<Catalog>, CommitError> {
+        App::commit(self, base, changed, change)
+    }
+
+    fn session(&self, schema: &Schema) -> Result<Session, String> {
+        let data = self.data(&schema.name).map_err(|error| format!("{error:#}"))?;
+        data.session().map_err(|error| error.to_string())
+    }
+
+    fn check(&self, schema: &Schema, source: &CompiledSource) -> Result<(), String> {
+        let data = self.data(&schema.name).map_err(|error| format!("{error:#}"))?;
+        data.check(source).map(|_| ())
+    }
+
+    fn dialect(&self, _schema: &Schema) -> Dialect {
+        Dialect::Sqlite
+    }
+
+    fn key_ring(&self) -> Arc<KeyRing> {
+        self.ring()
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    fn random(&self, bytes: &mut [u8]) {
+        fill_random(bytes);
+    }
+
+    fn reveal_minutes(&self) -> u32 {
+        self.config.secrets.reveal_minutes
+    }
+}

@@ -1,0 +1,70 @@
+//! The summary at the end of a script: what was defined, what of it can run, and whom narrower locks admit.
+
+use std::sync::Arc;
+
+use gatepost_rest::definition::{EtagType, Handler, Module, Schema, Template};
+use gatepost_rest::source::compile;
+use gatepost_store::catalog::Catalog;
+
+use super::doors;
+use super::event::{HandlerPlace, RefusedHandler, ScriptReport, WaitingHandler};
+use super::host::ScriptHost;
+
+/// Compares the catalog before a script with the one after it.
+pub(super) fn summarize(host: &dyn ScriptHost, before: &Catalog, after: &Catalog) -> ScriptReport {
+    let mut report = ScriptReport::default();
+    for schema in after.schemas.values() {
+        for module in after.modules_of(schema.id) {
+            let known = before.modules.get(&module.id);
+            if !known.is_some_and(|known| Arc::ptr_eq(known, module) || known == module) {
+                report.add_module(host, schema, module);
+            }
+        }
+        let widened = doors::rules(after, schema.id).widened_by();
+        let earlier = doors::rules(before, schema.id).widened_by();
+        let new = widened.iter().filter(|narrower| !earlier.contains(narrower));
+        report.narrower.extend(new.map(ToString::to_string));
+    }
+    report
+}
+
+impl ScriptReport {
+    fn add_module(&mut self, host: &dyn ScriptHost, schema: &Schema, module: &Module) {
+        self.modules += 1;
+        self.templates += module.templates.len();
+        for template in &module.templates {
+            for handler in &template.handlers {
+                self.add_handler(host, schema, module, template, handler);
+            }
+        }
+    }
+
+    fn add_handler(
+        &mut self,
+        host: &dyn ScriptHost,
+        schema: &Schema,
+        module: &Module,
+        template: &Template,
+        handler: &Handler,
+    ) {
+        self.handlers += 1;
+        let place = HandlerPlace {
+            module: module.name.clone(),
+            pattern: template.pattern.clone(),
+            method: handler.method.as_str(),
+        };
+        let etag_query = template.etag_query.as_deref().filter(|_| template.etag_type == EtagType::Query);
+        match compile(handler, etag_query, host.dialect(schema)) {
+            Ok(source) => {
+                if let Err(message) = host.check(schema, &source) {
+                    self.waiting.push(WaitingHandler { place, message });
+                }
+            }
+            Err(reason) => self.refused.push(RefusedHandler {
+                place,
+                construct: reason.construct.clone(),
+                message: reason.to_string(),
+            }),
+        }
+    }
+}
