@@ -361,3 +361,23 @@ fn outputs_become_status_headers_and_members() {
     values[2] = BindValue::Text("a\r\nb".into());
     assert!(outputs(&source, &values).is_err());
 }
+
+proptest::proptest! {
+    #[test]
+    fn any_value_is_valid_json(given in ".*", number: f64, whole: i64, declared in "DATE|TIMESTAMP|BOOLEAN|JSON|TEXT") {
+        let plan = plan(SourceType::CollectionFeed, 25, 0);
+        let columns = [("a", Some(declared.as_str())), ("b", None), ("c", Some("BOOLEAN")), ("$up", None), ("$.id", None)];
+        let row = vec![text(&given), Value::Real(number), Value::Integer(whole), text(&given), text(&given)];
+        let body = render(&plan, &columns, &[row]);
+        let parsed: serde_json::Value = serde_json::from_str(&body).unwrap();
+        let item = &parsed["items"][0];
+        if declared == "TEXT" {
+            assert_eq!(item["a"], given);
+        }
+        if number.is_finite() {
+            assert_eq!(item["b"].to_string().parse::<f64>().unwrap().to_bits(), number.to_bits());
+        }
+        let href = item["links"][1]["href"].as_str().unwrap();
+        assert!(href.starts_with("https://api.test/") || given.trim_start().starts_with("http"));
+    }
+}

@@ -192,3 +192,25 @@ fn positions_count_characters() {
     assert_eq!(position("ab\ncé d", 3), (2, 1));
     assert_eq!(position("ab\ncé d", 7), (2, 4));
 }
+
+proptest::proptest! {
+    #[test]
+    fn any_text_is_read_or_refused(sql in "[ a-z:$'\"\\[\\]();?@#é/*\\-eEqQ0-9`\\\\\n.]{0,60}") {
+        for dialect in [Sqlite, Postgres] {
+            if let Ok(tokens) = lex(&sql, dialect) {
+                let mut end = 0;
+                for token in &tokens {
+                    assert!(token.start >= end && token.end > token.start);
+                    assert!(sql.get(token.start..token.end).is_some());
+                    end = token.end;
+                }
+            }
+            let _ = split(&sql, dialect);
+            if let Ok(statement) = Statement::parse(&sql, dialect) {
+                for (offset, _) in statement.text.char_indices() {
+                    assert!(statement.original_offset(offset) <= sql.len());
+                }
+            }
+        }
+    }
+}

@@ -73,6 +73,9 @@ impl UserConnection {
         if kind != Kind::Read {
             sqlite.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
             sqlite.pragma_update(None, "synchronous", "full")?;
+            if options.pages_max > 0 {
+                sqlite.pragma_update_and_check(None, "max_page_count", options.pages_max, |_| Ok(()))?;
+            }
         }
         sqlite.pragma_update(None, "foreign_keys", true)?;
         for (setting, on) in [

@@ -66,6 +66,8 @@ pub struct DataOptions {
     pub busy_wait: Duration,
     /// The largest text, blob or row.
     pub value_bytes_max: u32,
+    /// Pages that the file may have; 0 = as many as the disk holds. Beyond it a change fails as on a full disk.
+    pub pages_max: u32,
     /// Whether reads of one row by a unique key run on the caller's thread.
     pub in_place: bool,
 }
@@ -82,6 +84,7 @@ impl Default for DataOptions {
             write_time: Duration::from_secs(2),
             busy_wait: Duration::from_millis(500),
             value_bytes_max: 10_000_000,
+            pages_max: 0,
             in_place: true,
         }
     }
@@ -236,9 +239,9 @@ impl DataStore {
 
 impl Shared {
     fn start(&self, writer: UserConnection) -> Result<(), DataError> {
-        let writes = Arc::clone(&self.writes);
+        let queue = Arc::clone(&self.writes);
         let write_time = self.options.write_time;
-        self.spawn("gatepost-write", move || writer::run(&writer, &writes, write_time))?;
+        self.spawn("gatepost-write", move || writer::run(&writer, &queue, write_time))?;
         for number in 0..self.options.reader_threads.max(1) {
             let connection = UserConnection::open(&self.path, Kind::Read, &self.options)?;
             let (queue, options) = (Arc::clone(&self.reads), self.options.clone());

@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use bytes::Bytes;
 use gatepost_rest::plan::Plan;
@@ -58,6 +59,19 @@ fn end_transaction(connection: &UserConnection) {
     }
 }
 
+/// The job, unless its client went away or its time ran out while it waited.
+fn in_time(job: ReadJob) -> Option<ReadJob> {
+    if job.reply.is_closed() {
+        return None;
+    }
+    if Instant::now() < job.limits.deadline {
+        return Some(job);
+    }
+    // Nobody waits any more: the client went away.
+    let _ = job.reply.send(Err(ExecuteError::Timeout));
+    None
+}
+
 /// Refuses what does not fit.
 pub(super) struct BufferOnly {
     pub(super) bytes_max: usize,
@@ -80,10 +94,7 @@ impl Sink for BufferOnly {
 }
 
 fn buffered(connection: &UserConnection, job: ReadJob, options: &DataOptions) {
-    let ReadJob { plan, limits, stop, reply } = job;
-    if reply.is_closed() {
-        return;
-    }
+    let Some(ReadJob { plan, limits, stop, reply }) = in_time(job) else { return };
     let mut sink = BufferOnly { bytes_max: options.buffer_bytes_max, overflown: false };
     let watched = connection.watch.job(limits.deadline, Some(&stop));
     let result = guarded(|| query::run(connection, &plan, limits, &mut sink));
@@ -160,16 +171,13 @@ impl Chunks<'_> {
             ReplyBody::Stream(_) => Ok(()),
         });
         if let Some(producer) = self.producer.take() {
-            producer.finish(last.as_ref().map(|()| ()));
+            producer.finish(&last);
         }
     }
 }
 
 fn streamed(connection: &UserConnection, job: ReadJob, options: &DataOptions) {
-    let ReadJob { plan, limits, stop, reply } = job;
-    if reply.is_closed() {
-        return;
-    }
+    let Some(ReadJob { plan, limits, stop, reply }) = in_time(job) else { return };
     let mut sink = Chunks { options, limits, stop: Arc::clone(&stop), reply: Some(reply), producer: None };
     let watched = connection.watch.job(limits.deadline, Some(&stop));
     let result = guarded(|| query::run(connection, &plan, limits, &mut sink));

@@ -109,7 +109,7 @@ impl Producer {
     }
 
     /// Ends the body: cleanly, or with the reason why it is cut.
-    pub(super) fn finish(self, result: Result<(), &ExecuteError>) {
+    pub(super) fn finish(self, result: &Result<(), ExecuteError>) {
         let end = match result {
             Ok(()) => End::Done,
             Err(error) => End::Failed(format!("the answer is cut: {error}")),

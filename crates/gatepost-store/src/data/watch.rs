@@ -46,8 +46,7 @@ impl Watch {
 
     /// Marks the SQL that is prepared or run from here on as a user's.
     pub(super) fn user(&self) -> UserGuard<'_> {
-        self.user.store(true, Ordering::Relaxed);
-        UserGuard(self)
+        UserGuard { watch: self, before: self.user.swap(true, Ordering::Relaxed) }
     }
 
     pub(super) fn is_user(&self) -> bool {
@@ -100,11 +99,15 @@ impl Drop for JobGuard<'_> {
     }
 }
 
-pub(super) struct UserGuard<'w>(&'w Watch);
+/// Guards nest: each puts back what it found.
+pub(super) struct UserGuard<'w> {
+    watch: &'w Watch,
+    before: bool,
+}
 
 impl Drop for UserGuard<'_> {
     fn drop(&mut self) {
-        self.0.user.store(false, Ordering::Relaxed);
+        self.watch.user.store(self.before, Ordering::Relaxed);
     }
 }
 

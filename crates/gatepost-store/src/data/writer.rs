@@ -104,6 +104,10 @@ impl Writer<'_> {
     /// Runs jobs in one transaction, or in several when one of them spoils it, and answers them all.
     fn batch(&mut self, mut jobs: Vec<WriteJob>) {
         jobs.retain(|job| !job.reply.is_closed());
+        let now = Instant::now();
+        for job in jobs.extract_if(.., |job| job.limits.deadline <= now) {
+            answer(job, Err(ExecuteError::Timeout));
+        }
         while !jobs.is_empty() {
             match self.pass(&jobs) {
                 Pass::Committed(outcomes) => {
@@ -158,7 +162,9 @@ impl Writer<'_> {
         step(&mut self.control.savepoint)?;
         let outcome = self.guarded(job)?;
         if matches!(outcome, Err(ExecuteError::Timeout)) {
-            self.quarantine.insert(job.plan.source.id, Instant::now() + QUARANTINE);
+            let now = Instant::now();
+            self.quarantine.retain(|_, until| *until > now);
+            self.quarantine.insert(job.plan.source.id, now + QUARANTINE);
         }
         if self.connection.sqlite.is_autocommit() {
             return Err(outcome.err().unwrap_or(ExecuteError::Statement {

@@ -13,7 +13,7 @@ use gatepost_store::data::SessionValue;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use super::serve::serve;
+use super::serve::{bind, serve};
 use super::{init, key_source, load_config, start_logging};
 use crate::app::clock::Clock;
 use crate::app::key_file::write_private;
@@ -76,6 +76,7 @@ impl Demo {
         }
         config.server.listen = self.listen;
         start_logging(&config);
+        let socket = bind(&mut config)?;
         let keys = key_source(&config);
         let app = Arc::new(App::open(config, keys, Clock::System, Open::Create)?);
         make_sample(&app, self.rows)?;
@@ -89,8 +90,8 @@ impl Demo {
                 known.as_ref().map(|known| &known.limited_client_secret),
             )?,
         ];
-        serve(app, |app, address| {
-            let description = describe(app, address, secrets)?;
+        serve(app, socket, |app| {
+            let description = describe(app, secrets)?;
             write_private(&file, &serde_json::to_vec_pretty(&description)?)
                 .with_context(|| file.display().to_string())?;
             print(&description, &file);
@@ -200,8 +201,8 @@ fn known_or_new_secret(app: &App, name: &str, known: Option<&String>) -> anyhow:
     }
 }
 
-fn describe(app: &App, address: SocketAddr, secrets: [String; 2]) -> anyhow::Result<Description> {
-    let base_url = format!("http://{address}{}/{SCHEMA}", app.config.server.context);
+fn describe(app: &App, secrets: [String; 2]) -> anyhow::Result<Description> {
+    let base_url = app.issuer(SCHEMA);
     let snapshot = app.snapshot();
     let client_id = |name: &str| {
         let client = snapshot.catalog.clients.values().find(|client| client.name == name);

@@ -125,7 +125,9 @@ fn key_source(config: &Config) -> KeySource {
 fn start_logging(config: &Config) {
     let level = tracing_subscriber::EnvFilter::try_new(&config.log.level)
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(level).with_writer(std::io::stderr);
+    let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(level).with_ansi(ansi).with_writer(std::io::stderr);
     // A second call, in a test that runs several commands, keeps the first subscriber.
     let _ = match config.log.format {
         LogFormat::Text => builder.try_init(),

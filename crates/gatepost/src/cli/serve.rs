@@ -1,6 +1,6 @@
 //! `gatepost serve`.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -9,6 +9,7 @@ use clap::Args;
 use super::{Place, key_source, start_logging};
 use crate::app::clock::Clock;
 use crate::app::{App, Open, Watch};
+use crate::config::Config;
 use crate::http::server::Listener;
 
 /// Serve the APIs of an installation until it is told to stop.
@@ -27,26 +28,35 @@ impl Serve {
         config.server.listen = self.listen.unwrap_or(config.server.listen);
         config.check_serving()?;
         start_logging(&config);
+        let socket = bind(&mut config)?;
         let keys = key_source(&config);
         let app = App::open(config, keys, Clock::System, Open::Existing)?;
-        serve(Arc::new(app), |app, address| {
-            println!("gatepost serves {} on {address}", app.base_url);
+        serve(Arc::new(app), socket, |app| {
+            println!("gatepost serves {}", app.base_url);
             Ok(())
         })
     }
 }
 
-/// Binds, calls `ready`, and serves until the process is told to stop.
+/// Binds the configured address, and puts the port that was found in place of port 0, so that links name it.
+pub(super) fn bind(config: &mut Config) -> anyhow::Result<TcpListener> {
+    let address = config.server.listen;
+    let socket = TcpListener::bind(address).with_context(|| format!("listening on {address}"))?;
+    config.server.listen = socket.local_addr()?;
+    Ok(socket)
+}
+
+/// Calls `ready` and serves until the process is told to stop.
 pub(super) fn serve(
     app: Arc<App>,
-    ready: impl FnOnce(&App, SocketAddr) -> anyhow::Result<()>,
+    socket: TcpListener,
+    ready: impl FnOnce(&App) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let watch = Watch::start(&app)?;
     runtime.block_on(async {
-        let address = app.config.server.listen;
-        let listener = Listener::bind(&app).await.with_context(|| format!("listening on {address}"))?;
-        ready(&app, listener.address()?)?;
+        let listener = Listener::new(socket, &app)?;
+        ready(&app)?;
         listener.serve(Arc::clone(&app), stop_signal()).await;
         anyhow::Ok(())
     })?;

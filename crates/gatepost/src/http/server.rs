@@ -4,7 +4,6 @@
 //! ones wait in the kernel's queue. On shutdown no new connection is taken, idle ones are closed, and requests in
 //! flight are given their time.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,16 +30,12 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Binds the configured address.
-    pub async fn bind(app: &App) -> io::Result<Self> {
-        let listener = TcpListener::bind(app.config.server.listen).await?;
-        let certificates = Certificates::load(&app.config).map_err(io::Error::other)?.map(Arc::new);
+    /// Takes over a bound socket.
+    pub fn new(socket: std::net::TcpListener, app: &App) -> anyhow::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let listener = TcpListener::from_std(socket)?;
+        let certificates = Certificates::load(&app.config)?.map(Arc::new);
         Ok(Self { listener, certificates })
-    }
-
-    /// The address that was bound.
-    pub fn address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
     }
 
     /// Serves until `stop` resolves and then for as long as requests in flight may take.

@@ -15,6 +15,7 @@ use gatepost_store::data::{SessionError, SessionResult, SessionValue};
 
 use super::driver::Driver;
 use super::event::Event;
+use super::refusal::code;
 use super::working::Working;
 use super::{changes, doors, packages};
 
@@ -38,7 +39,7 @@ impl Driver<'_> {
             }
             if let Some(refusal) = doors::refusal(&base, &run.working) {
                 self.roll_back_data();
-                return Err(Diagnostic::new(refusal, at));
+                return Err(Diagnostic { code: Some(code::WOULD_OPEN), ..Diagnostic::new(refusal, at) });
             }
             match self.keep(&base, &run, at)? {
                 Kept::Yes => {
@@ -66,7 +67,7 @@ impl Driver<'_> {
 
     /// Keeps what the block did: its data first, then its definitions.
     fn keep(&mut self, base: &Catalog, run: &BlockRun, at: Position) -> Result<Kept, Diagnostic> {
-        let changed = changes::any(base, &run.working.catalog);
+        let changed = !changes::schemas(base, &run.working.catalog).is_empty();
         if self.options.dry_run {
             self.dry = Some(Arc::new(run.working.catalog.clone()));
             return Ok(Kept::Yes);

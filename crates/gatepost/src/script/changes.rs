@@ -1,6 +1,6 @@
 //! What a block changed, object by object, for its author and for whoever reviews a dry run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use gatepost_rest::definition::Id;
@@ -18,9 +18,31 @@ pub(super) fn describe(before: &Catalog, after: &Catalog) -> Vec<String> {
     changes
 }
 
-/// Whether two catalogs differ in any object.
-pub(super) fn any(before: &Catalog, after: &Catalog) -> bool {
-    !describe(before, after).is_empty()
+/// The schemas in which two catalogs differ.
+pub(super) fn schemas(before: &Catalog, after: &Catalog) -> BTreeSet<Id> {
+    let mut schemas = BTreeSet::new();
+    differing(&before.schemas, &after.schemas, |schema| schema.id, &mut schemas);
+    differing(&before.modules, &after.modules, |module| module.schema_id, &mut schemas);
+    differing(&before.roles, &after.roles, |role| role.schema_id, &mut schemas);
+    differing(&before.privileges, &after.privileges, |privilege| privilege.schema_id, &mut schemas);
+    differing(&before.public_entries, &after.public_entries, |entry| entry.schema_id, &mut schemas);
+    differing(&before.clients, &after.clients, |client| client.schema_id, &mut schemas);
+    schemas
+}
+
+fn differing<T: PartialEq>(
+    before: &BTreeMap<Id, Arc<T>>,
+    after: &BTreeMap<Id, Arc<T>>,
+    schema: fn(&T) -> Id,
+    schemas: &mut BTreeSet<Id>,
+) {
+    let new = after.iter().filter(|(id, object)| !before.get(id).is_some_and(|old| same(old, object)));
+    let gone = before.iter().filter(|(id, _)| !after.contains_key(id));
+    schemas.extend(new.chain(gone).map(|(_, object)| schema(object)));
+}
+
+fn same<T: PartialEq>(one: &Arc<T>, other: &Arc<T>) -> bool {
+    Arc::ptr_eq(one, other) || one == other
 }
 
 fn compare<T: PartialEq>(
@@ -33,7 +55,7 @@ fn compare<T: PartialEq>(
     for (id, object) in after {
         match before.get(id) {
             None => changes.push(format!("{kind} {}: created", name(object))),
-            Some(old) if Arc::ptr_eq(old, object) || old == object => {}
+            Some(old) if same(old, object) => {}
             Some(_) => changes.push(format!("{kind} {}: changed", name(object))),
         }
     }

@@ -60,16 +60,13 @@ impl SecretWish {
 /// Makes a secret as wished.
 pub(super) fn make(scope: &Scope<'_>, wish: SecretWish) -> Result<MadeSecret, Refusal> {
     let ring = scope.host.key_ring();
-    let (text, verifier) = match wish.chosen {
-        Some(chosen) => {
-            let verifier = SecretVerifier::argon2(&chosen, scope.random()).map_err(refuse)?;
-            (chosen, verifier)
-        }
-        None => {
-            let made = new_client_secret(scope.random());
-            let verifier = SecretVerifier::hmac(&made, ring.pepper());
-            (made, verifier)
-        }
+    let (text, verifier) = if let Some(chosen) = wish.chosen {
+        let verifier = SecretVerifier::argon2(&chosen, scope.random()).map_err(refuse)?;
+        (chosen, verifier)
+    } else {
+        let made = new_client_secret(scope.random());
+        let verifier = SecretVerifier::hmac(&made, ring.pepper());
+        (made, verifier)
     };
     let minutes = scope.host.reveal_minutes();
     let reveal = if wish.stored && minutes > 0 {
@@ -82,7 +79,6 @@ pub(super) fn make(scope: &Scope<'_>, wish: SecretWish) -> Result<MadeSecret, Re
     Ok(MadeSecret { text, verifier, reveal, slot: wish.slot })
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
 fn refuse(error: SecretError) -> Refusal {
     Refusal::raised(code::INVALID_VALUE, error.to_string()).at_argument("p_client_secret")
 }

@@ -1,4 +1,4 @@
-//! OAuth clients as packages OAUTH, ORDS_SECURITY and GATEPOST make and change them: the rules that are the same
+//! OAuth clients as packages OAUTH, `ORDS_SECURITY` and GATEPOST make and change them: the rules that are the same
 //! however the call is spelled.
 
 use gatepost_oauth::{Client, GrantType, new_client_id};

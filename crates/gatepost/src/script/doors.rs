@@ -6,12 +6,13 @@ use gatepost_rest::access::{AccessRules, Unprotected, uncovered_public};
 use gatepost_rest::definition::Id;
 use gatepost_store::catalog::Catalog;
 
+use super::changes;
 use super::working::Working;
 
 /// Why the block must not take effect, if so.
 pub(super) fn refusal(before: &Catalog, working: &Working) -> Option<String> {
-    for schema in working.catalog.schemas.keys() {
-        let exposed = uncovered_public(&rules(before, *schema), &rules(&working.catalog, *schema));
+    for schema in changes::schemas(before, &working.catalog) {
+        let exposed = uncovered_public(&rules(before, schema), &rules(&working.catalog, schema));
         if let Some(entry) = exposed.first() {
             return Some(entry.to_string());
         }

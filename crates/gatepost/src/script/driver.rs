@@ -94,6 +94,11 @@ impl Driver<'_> {
                 (self.sink)(Event::Output(text.to_owned()));
             }
             StatementKind::Directive { name } if name == "REM" => {}
+            StatementKind::Directive { name } if matches!(name.as_str(), "START" | "@" | "@@") => {
+                let message = "other files are not read from a script; run them one by one, each with \
+                               `gatepost sql FILE`";
+                return Err(Diagnostic::new(message, statement.position));
+            }
             StatementKind::Directive { name } => self.note(line, format!("{name} is ignored")),
         }
         Ok(Flow::Next)
@@ -124,23 +129,17 @@ impl Driver<'_> {
         if self.session.as_ref().is_some_and(|open| open.schema != schema.name) {
             self.close();
         }
-        let mut open = match self.session.take() {
-            Some(open) => open,
-            None => {
-                let session = self.host.session(schema)?;
-                OpenSession { schema: schema.name.clone(), session, in_transaction: false }
-            }
+        let mut open = if let Some(open) = self.session.take() {
+            open
+        } else {
+            let session = self.host.session(schema)?;
+            OpenSession { schema: schema.name.clone(), session, in_transaction: false }
         };
         if !open.in_transaction {
             open.session.begin().map_err(|error| error.message)?;
             open.in_transaction = true;
         }
         Ok(&mut self.session.insert(open).session)
-    }
-
-    /// Whether something was done on the data since the last end of a transaction.
-    pub(super) fn in_transaction(&self) -> bool {
-        self.session.as_ref().is_some_and(|open| open.in_transaction)
     }
 
     /// Keeps what was done on the data. A dry run goes on in the same transaction, which `close` undoes.

@@ -1,5 +1,5 @@
 //! A schema as a definition script: one block that makes the same schema on an empty server (ORDS Developer's Guide,
-//! package ORDS_EXPORT). No ids, no dates, no secrets; names in order, so that two exports can be compared.
+//! package `ORDS_EXPORT`). No ids, no dates, no secrets; names in order, so that two exports can be compared.
 
 use std::fmt::{Display, Write as _};
 
@@ -246,9 +246,11 @@ fn names<'a>(ids: &[Id], name: impl Fn(Id) -> Option<&'a str>) -> Vec<&'a str> {
     names
 }
 
-/// A text literal. Line breaks stay as they are.
+/// A text literal. Line breaks stay as they are; carriage returns are spelled out, because the lexer reads a line
+/// break of either kind as one character.
 fn text(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
+    let quoted = text.replace('\'', "''").replace('\r', "' || chr(13) || '");
+    format!("'{quoted}'")
 }
 
 fn optional(value: Option<&str>) -> String {

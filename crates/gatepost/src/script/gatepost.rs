@@ -7,7 +7,7 @@ use gatepost_rest::definition::{Method, PublicEntry};
 use super::clients::change_client;
 use super::refusal::Refusal;
 use super::scope::{NOTHING, Scope};
-use super::signature::{Bound, CallResult, Parameter, Signature, free_text, text};
+use super::signature::{Bound, Signature, free_text, procedure, text};
 
 /// The calls of this package.
 pub(super) static CALLS: [Signature; 5] = [
@@ -17,14 +17,6 @@ pub(super) static CALLS: [Signature; 5] = [
     procedure("SET_CLIENT_OWNER", &[&[text("p_name"), text("p_owner")]], set_client_owner),
     procedure("REVOKE_CLIENT_TOKENS", &[&[text("p_name")]], revoke_client_tokens),
 ];
-
-const fn procedure(
-    name: &'static str,
-    forms: &'static [&'static [Parameter]],
-    run: fn(&mut Scope<'_>, &Bound) -> Result<Value, Refusal>,
-) -> Signature {
-    Signature { name, forms, run, result: CallResult::Procedure }
-}
 
 /// Opens a pattern to callers without a token, where no privilege locks it. The methods replace earlier ones.
 fn allow_public(scope: &mut Scope<'_>, bound: &Bound) -> Result<Value, Refusal> {

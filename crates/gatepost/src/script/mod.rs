@@ -20,6 +20,7 @@ mod oauth;
 mod ords;
 mod ords_modules;
 mod ords_privileges;
+mod ords_resources;
 mod ords_security;
 mod ords_types;
 mod origins;

@@ -11,7 +11,7 @@ use super::clients::{
 };
 use super::refusal::Refusal;
 use super::scope::{NOTHING, Scope};
-use super::signature::{Bound, CallResult, Parameter, Signature, boolean, number, text};
+use super::signature::{Bound, Parameter, Signature, boolean, number, procedure, text};
 
 /// The calls of this package.
 pub(super) static CALLS: [Signature; 13] = [
@@ -43,14 +43,6 @@ pub(super) static CALLS: [Signature; 13] = [
     procedure("CREATE_JWT_PROFILE", &[&CREATE_JWT_PROFILE], jwt_profile),
     procedure("DELETE_JWT_PROFILE", &[&[]], jwt_profile),
 ];
-
-const fn procedure(
-    name: &'static str,
-    forms: &'static [&'static [Parameter]],
-    run: fn(&mut Scope<'_>, &Bound) -> Result<Value, Refusal>,
-) -> Signature {
-    Signature { name, forms, run, result: CallResult::Procedure }
-}
 
 const CREATE_CLIENT: [Parameter; 13] = [
     text("p_name"),

@@ -5,79 +5,50 @@ use gatepost_rest::definition::Schema;
 
 use super::refusal::{Refusal, code};
 use super::scope::{NOTHING, Scope};
-use super::signature::{Bound, CallResult, Parameter, Signature, boolean, text};
+use super::signature::{Bound, CallResult, Parameter, Signature, boolean, procedure, text};
 
 /// The calls of this file.
 pub(super) static CALLS: [Signature; 9] = [
-    Signature {
-        name: "ENABLE_SCHEMA",
-        forms: &[&[
+    procedure(
+        "ENABLE_SCHEMA",
+        &[&[
             boolean("p_enabled").or(true),
             text("p_schema").or_null(),
             text("p_url_mapping_type").or_text("BASE_PATH"),
             text("p_url_mapping_pattern").or_null(),
             boolean("p_auto_rest_auth").or_null(),
         ]],
-        run: enable_schema,
-        result: CallResult::Procedure,
-    },
-    Signature {
-        name: "SET_URL_MAPPING",
-        forms: &[&[text("p_schema").or_null(), text("p_url_mapping_type"), text("p_url_mapping_pattern")]],
-        run: set_url_mapping,
-        result: CallResult::Procedure,
-    },
-    Signature {
-        name: "DROP_REST_FOR_SCHEMA",
-        forms: &[&[text("p_schema").or_null()]],
-        run: drop_rest_for_schema,
-        result: CallResult::Procedure,
-    },
+        enable_schema,
+    ),
+    procedure(
+        "SET_URL_MAPPING",
+        &[&[text("p_schema").or_null(), text("p_url_mapping_type"), text("p_url_mapping_pattern")]],
+        set_url_mapping,
+    ),
+    procedure("DROP_REST_FOR_SCHEMA", &[&[text("p_schema").or_null()]], drop_rest_for_schema),
     Signature {
         name: "INSTALLED_VERSION",
         forms: &[&[]],
         run: installed_version,
         result: CallResult::Function,
     },
-    Signature {
-        name: "ENABLE_OBJECT",
-        forms: &[&ENABLE_OBJECT],
-        run: |_, _| {
-            Err(Refusal::not_available("AutoREST (ORDS.ENABLE_OBJECT)")
-                .help("define a module with a handler for each method of the table"))
-        },
-        result: CallResult::Procedure,
-    },
-    Signature {
-        name: "DROP_REST_FOR_OBJECT",
-        forms: &[&[text("p_object")]],
-        run: |_, _| Err(Refusal::not_available("AutoREST (ORDS.DROP_REST_FOR_OBJECT)")),
-        result: CallResult::Procedure,
-    },
-    Signature {
-        name: "SET_PROPERTY",
-        forms: &[&[text("p_key"), text("p_value")]],
-        run: |_, _| {
-            Err(Refusal::not_available("schema properties (ORDS.SET_PROPERTY)")
-                .help("settings of the server are in gatepost.toml"))
-        },
-        result: CallResult::Procedure,
-    },
-    Signature {
-        name: "UNSET_PROPERTY",
-        forms: &[&[text("p_key")]],
-        run: |_, _| Err(Refusal::not_available("schema properties (ORDS.UNSET_PROPERTY)")),
-        result: CallResult::Procedure,
-    },
-    Signature {
-        name: "SET_SESSION_DEFAULTS",
-        forms: &[&[text("p_runtime_user").or_null()]],
-        run: |_, _| {
-            Err(Refusal::not_available("ORDS.SET_SESSION_DEFAULTS")
-                .help("give the schema with `--schema NAME`"))
-        },
-        result: CallResult::Procedure,
-    },
+    procedure("ENABLE_OBJECT", &[&ENABLE_OBJECT], |_, _| {
+        Err(Refusal::not_available("AutoREST (ORDS.ENABLE_OBJECT)")
+            .help("define a module with a handler for each method of the table"))
+    }),
+    procedure("DROP_REST_FOR_OBJECT", &[&[text("p_object")]], |_, _| {
+        Err(Refusal::not_available("AutoREST (ORDS.DROP_REST_FOR_OBJECT)"))
+    }),
+    procedure("SET_PROPERTY", &[&[text("p_key"), text("p_value")]], |_, _| {
+        Err(Refusal::not_available("schema properties (ORDS.SET_PROPERTY)")
+            .help("settings of the server are in gatepost.toml"))
+    }),
+    procedure("UNSET_PROPERTY", &[&[text("p_key")]], |_, _| {
+        Err(Refusal::not_available("schema properties (ORDS.UNSET_PROPERTY)"))
+    }),
+    procedure("SET_SESSION_DEFAULTS", &[&[text("p_runtime_user").or_null()]], |_, _| {
+        Err(Refusal::not_available("ORDS.SET_SESSION_DEFAULTS").help("give the schema with `--schema NAME`"))
+    }),
 ];
 
 const ENABLE_OBJECT: [Parameter; 6] = [
@@ -92,10 +63,7 @@ const ENABLE_OBJECT: [Parameter; 6] = [
 fn enable_schema(scope: &mut Scope<'_>, bound: &Bound) -> Result<Value, Refusal> {
     check_mapping_type(bound)?;
     let first = scope.working.current.is_none();
-    let name = match (first, bound.text("p_schema")) {
-        (true, Some(name)) if scope.working.administrator => Schema::check_name(name.trim_matches('"'))?,
-        _ => scope.named_schema(bound)?,
-    };
+    let name = scope.named_schema(bound)?;
     let alias = Schema::check_alias(bound.text("p_url_mapping_pattern").unwrap_or(&name))?;
     check_alias_is_free(scope, &name, &alias)?;
     let before = scope.working.catalog.schema_by_name(&name).cloned();

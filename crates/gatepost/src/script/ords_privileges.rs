@@ -8,7 +8,7 @@ use gatepost_rest::definition::{Id, Privilege, Role};
 
 use super::refusal::Refusal;
 use super::scope::{NOTHING, Scope};
-use super::signature::{Bound, CallResult, Parameter, Signature, free_text, text, texts};
+use super::signature::{Bound, Parameter, Signature, free_text, procedure, text, texts};
 use super::working::{Orphan, Working, find_module, find_privilege};
 
 /// The calls of this file.
@@ -35,14 +35,6 @@ pub(super) static CALLS: [Signature; 9] = [
     ),
     procedure("DELETE_PRIVILEGE", &[&[text("p_name").formerly("p_privilege_name")]], delete_privilege),
 ];
-
-const fn procedure(
-    name: &'static str,
-    forms: &'static [&'static [Parameter]],
-    run: fn(&mut Scope<'_>, &Bound) -> Result<Value, Refusal>,
-) -> Signature {
-    Signature { name, forms, run, result: CallResult::Procedure }
-}
 
 const DEFINE_PRIVILEGE: [Parameter; 7] = [
     text("p_privilege_name"),

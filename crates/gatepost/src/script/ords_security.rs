@@ -1,7 +1,7 @@
-//! Package ORDS_SECURITY, the newer spelling for clients: secrets are returned once, and two can be valid at a time
-//! (ORDS Developer's Guide, package ORDS_SECURITY).
+//! Package `ORDS_SECURITY`, the newer spelling for clients: secrets are returned once, and two can be valid at a time
+//! (ORDS Developer's Guide, package `ORDS_SECURITY`).
 //!
-//! Most calls have two forms: one by `p_client_key`, a record of package ORDS_TYPES, and one by name.
+//! Most calls have two forms: one by `p_client_key`, a record of package `ORDS_TYPES`, and one by name.
 
 use gatepost_oauth::Client;
 use gatepost_plsql::Value;
@@ -204,12 +204,11 @@ fn import(scope: &mut Scope<'_>, bound: &Bound) -> Result<Value, Refusal> {
 }
 
 fn register_client_secret(scope: &mut Scope<'_>, bound: &Bound) -> Result<Value, Refusal> {
-    let wish = match bound.record("p_client_secret") {
-        Some(record) => SecretWish::read(record)?.unwrap_or_default(),
-        None => {
-            let chosen = SecretString::from(bound.required_text("p_client_secret")?);
-            SecretWish { chosen: Some(chosen), ..SecretWish::default() }
-        }
+    let wish = if let Some(record) = bound.record("p_client_secret") {
+        SecretWish::read(record)?.unwrap_or_default()
+    } else {
+        let chosen = SecretString::from(bound.required_text("p_client_secret")?);
+        SecretWish { chosen: Some(chosen), ..SecretWish::default() }
     };
     if wish.chosen.is_none() && !wish.stored && !scope.wants_value {
         return Err(Refusal::wrong("nobody would see the new secret")

@@ -1,4 +1,4 @@
-//! Packages ORDS_TYPES and ORDS_CONSTANTS, and the constants of package ORDS.
+//! Packages `ORDS_TYPES` and `ORDS_CONSTANTS`, and the constants of package ORDS.
 
 use std::collections::BTreeMap;
 

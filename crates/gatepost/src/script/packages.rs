@@ -8,7 +8,9 @@ use super::refusal::{Refusal, code};
 use super::scope::Scope;
 use super::signature::{Bound, CallResult, Signature};
 use super::working::Working;
-use super::{gatepost, oauth, ords, ords_modules, ords_privileges, ords_security, ords_types};
+use super::{
+    gatepost, oauth, ords, ords_modules, ords_privileges, ords_resources, ords_security, ords_types,
+};
 
 /// A package.
 struct Package {
@@ -30,7 +32,8 @@ static PACKAGES: [Package; 9] = [
     Package { name: "GATEPOST", calls: &[&gatepost::CALLS], admin: false },
 ];
 
-static ORDS: [&[Signature]; 3] = [&ords::CALLS, &ords_modules::CALLS, &ords_privileges::CALLS];
+static ORDS: [&[Signature]; 4] =
+    [&ords::CALLS, &ords_modules::CALLS, &ords_resources::CALLS, &ords_privileges::CALLS];
 
 /// A call or constant that scripts can name, for help and autocompletion.
 #[derive(Clone, Debug, PartialEq, Eq)]

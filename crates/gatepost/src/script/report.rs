@@ -6,14 +6,15 @@ use gatepost_rest::definition::{EtagType, Handler, Module, Schema, Template};
 use gatepost_rest::source::compile;
 use gatepost_store::catalog::Catalog;
 
-use super::doors;
 use super::event::{HandlerPlace, RefusedHandler, ScriptReport, WaitingHandler};
 use super::host::ScriptHost;
+use super::{changes, doors};
 
 /// Compares the catalog before a script with the one after it.
 pub(super) fn summarize(host: &dyn ScriptHost, before: &Catalog, after: &Catalog) -> ScriptReport {
     let mut report = ScriptReport::default();
-    for schema in after.schemas.values() {
+    let changed = changes::schemas(before, after);
+    for schema in changed.iter().filter_map(|id| after.schemas.get(id)) {
         for module in after.modules_of(schema.id) {
             let known = before.modules.get(&module.id);
             if !known.is_some_and(|known| Arc::ptr_eq(known, module) || known == module) {

@@ -15,10 +15,13 @@ pub(super) struct Signature {
     /// The parameter lists that it accepts. The first that fits the arguments counts.
     pub(super) forms: &'static [&'static [Parameter]],
     /// What it does.
-    pub(super) run: fn(&mut Scope<'_>, &Bound) -> Result<Value, Refusal>,
+    pub(super) run: Run,
     /// Whether its result is what it is called for.
     pub(super) result: CallResult,
 }
+
+/// The function behind a call.
+pub(super) type Run = fn(&mut Scope<'_>, &Bound) -> Result<Value, Refusal>;
 
 /// What a call gives back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +64,15 @@ enum Default {
     Empty,
     /// The value of a constant that only the call itself can make.
     Constant(&'static str),
+}
+
+/// A procedure.
+pub(super) const fn procedure(
+    name: &'static str,
+    forms: &'static [&'static [Parameter]],
+    run: Run,
+) -> Signature {
+    Signature { name, forms, run, result: CallResult::Procedure }
 }
 
 const fn parameter(name: &'static str, kind: Kind) -> Parameter {
@@ -191,7 +203,8 @@ impl Signature {
 
     /// Brings arguments into order. `schema_first` puts a required `p_schema` in front, as the ADMIN packages do.
     pub(super) fn bind(&self, arguments: &[Argument], schema_first: bool) -> Result<Bound, Refusal> {
-        let mut complaint = None;
+        // A complaint about the form of which most could be bound is about the form that was meant.
+        let mut complaint: Option<(Refusal, usize)> = None;
         for form in self.forms {
             let mut parameters = form.to_vec();
             if schema_first {
@@ -202,18 +215,11 @@ impl Signature {
             }
             match bind(&parameters, arguments) {
                 Ok(bound) => return Ok(bound),
-                Err(refusal) => complaint = closer(complaint, refusal),
+                Err((_, count)) if complaint.as_ref().is_some_and(|(_, most)| *most >= count) => {}
+                Err(closer) => complaint = Some(closer),
             }
         }
         Err(complaint.map_or_else(|| Refusal::wrong("this call takes no arguments"), |(refusal, _)| refusal))
-    }
-}
-
-/// Of two complaints about different forms, the one whose form came further is about the form that was meant.
-fn closer(before: Option<(Refusal, usize)>, (refusal, bound): (Refusal, usize)) -> Option<(Refusal, usize)> {
-    match before {
-        Some((first, most)) if most >= bound => Some((first, most)),
-        _ => Some((refusal, bound)),
     }
 }
 

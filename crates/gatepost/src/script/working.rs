@@ -68,14 +68,12 @@ impl Working {
         pattern: &str,
     ) -> Result<&mut Template, Refusal> {
         let module = self.module_mut(schema, module)?;
-        match module.templates.iter().position(|template| template.pattern == pattern) {
-            Some(place) => Ok(&mut module.templates[place]),
-            None => {
-                let what = format!("module `{}`: template", module.name);
-                let known = module.templates.iter().map(|template| template.pattern.as_str());
-                Err(Refusal::not_found(&what, pattern, known).at_argument("p_pattern"))
-            }
+        if let Some(place) = module.templates.iter().position(|template| template.pattern == pattern) {
+            return Ok(&mut module.templates[place]);
         }
+        let what = format!("module `{}`: template", module.name);
+        let known = module.templates.iter().map(|template| template.pattern.as_str());
+        Err(Refusal::not_found(&what, pattern, known).at_argument("p_pattern"))
     }
 
     /// The handler of this method, to change it.

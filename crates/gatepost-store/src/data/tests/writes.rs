@@ -147,14 +147,47 @@ async fn a_lock_of_another_process_is_busy() {
 }
 
 #[tokio::test]
-async fn a_full_disk_fails_and_does_not_kill_the_writer() {
-    let fixture = Fixture::new(ITEMS);
+async fn a_full_disk_fails_and_the_writer_goes_on() {
+    let options = DataOptions { pages_max: 40, ..DataOptions::default() };
+    let fixture = Fixture::with(ITEMS, options);
     fixture.raw().execute_batch("create table blobs (b)").unwrap();
-    let insert = post("insert into item (price) values (1)");
+    let insert = post("insert into item (name, price) values (:name, 1)");
     let huge = post("insert into blobs values (zeroblob(:n))");
+    let jobs = vec![(insert.clone(), "name=a"), (huge.clone(), "n=1000000"), (insert.clone(), "name=b")];
+    let results = together(&fixture, jobs).await;
+    assert_eq!(results[1].as_ref().unwrap_err(), &ExecuteError::Full);
     assert_eq!(fixture.run(&huge, "n=99000000").await.unwrap_err(), ExecuteError::TooLarge);
-    fixture.run(&insert, "").await.unwrap();
+    fixture.run(&insert, "name=c").await.unwrap();
+    assert_eq!(fixture.number("select count(*) from item"), 3);
     assert_eq!(fixture.number("select count(*) from blobs"), 0);
+}
+
+#[tokio::test]
+async fn every_step_of_a_block_meets_the_authorizer() {
+    let fixture = Fixture::new(ITEMS);
+    let block = "begin :a := 1; insert into item (price) values (:a) returning id into :id; \
+                 insert into parent select length(fts3_tokenizer('simple')); end;";
+    let error = fixture.run(&post(block), "").await.unwrap_err();
+    assert!(matches!(error, ExecuteError::Statement { .. } | ExecuteError::NotRunnable(_)), "{error:?}");
+    let error = fixture.run(&post("begin :a := 1; delete from sqlite_sequence; end;"), "").await.unwrap_err();
+    assert!(!matches!(error, ExecuteError::Panic), "{error:?}");
+    let connection = UserConnection::open(&fixture.path(), Kind::Write, &DataOptions::default()).unwrap();
+    let outer = connection.watch.user();
+    drop(connection.watch.user());
+    assert!(connection.watch.is_user());
+    drop(outer);
+    assert!(!connection.watch.is_user());
+}
+
+#[tokio::test]
+async fn requests_that_waited_too_long_are_not_begun() {
+    let fixture = Fixture::new(ITEMS);
+    let late = Limits { deadline: Instant::now(), ..limits() };
+    for source in [post("insert into item (price) values (1)"), get(SourceType::Query, "select 1")] {
+        let error = fixture.store.execute(request(&source, ""), late).await.unwrap_err();
+        assert_eq!(error, ExecuteError::Timeout);
+    }
+    assert_eq!(fixture.number("select count(*) from item"), 0);
 }
 
 #[tokio::test]

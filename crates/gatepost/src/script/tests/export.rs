@@ -24,7 +24,7 @@ fn loaded(script: &str) -> Host {
 /// Puts nasty texts into every field that takes any text.
 fn nasty() -> Host {
     let host = shop();
-    let text = "it''s\r\n/\r\n'' || '' &amp; &x; \\ {é😀}\t''quoted''\n/\n.\nend;\n/\n-- x /* y";
+    let text = "it''s' || chr(13) || '\n/' || chr(13) || '\n'' || '' &amp; &x; \\ {é😀}\t''quoted''\n/\n.\nend;\n/\n-- x /* y";
     host.ok(&format!(
         "declare r owa.vc_arr; p owa.vc_arr; m owa.vc_arr; begin
            ords.enable_schema(true, 'HR', 'BASE_PATH', 'people', true);

@@ -138,6 +138,13 @@ fn rows_are_limited() {
 }
 
 #[test]
+fn other_files_are_not_skipped_silently() {
+    let host = shop();
+    assert!(host.refused("start more.sql\n").contains("other files are not read"));
+    assert!(host.refused("@more.sql\n").contains("other files are not read"));
+}
+
+#[test]
 fn exit_ends_the_script() {
     let host = shop();
     host.ok("begin ords.create_role('a'); end;\n/\nexit\nbegin ords.create_role('b'); end;\n/\n");

@@ -1,0 +1,75 @@
+//! Callers: nobody, and clients with tokens. `reqwest` speaks for them.
+
+use reqwest::StatusCode;
+use serde_json::Value;
+
+use crate::server::TestServer;
+
+/// An HTTP client that follows nothing and keeps nothing.
+pub(crate) fn http() -> reqwest::Client {
+    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap()
+}
+
+/// An id and a secret.
+#[derive(Clone, Debug)]
+pub(crate) struct Credentials {
+    pub(crate) id: String,
+    pub(crate) secret: String,
+}
+
+impl Credentials {
+    /// The demo's client that holds the role.
+    pub(crate) fn of_demo(server: &TestServer) -> Self {
+        Self { id: server.known("client_id"), secret: server.known("client_secret") }
+    }
+
+    /// The demo's client without the role.
+    pub(crate) fn limited(server: &TestServer) -> Self {
+        Self { id: server.known("limited_client_id"), secret: server.known("limited_client_secret") }
+    }
+
+    /// A client by name, its secret read from the view.
+    pub(crate) fn by_name(server: &TestServer, schema: &str, name: &str) -> Self {
+        let rows = server.sql(
+            schema,
+            &format!("select client_id, client_secret from user_ords_clients where name = '{name}'"),
+        );
+        let text = |column: &str| rows[0][column].as_str().unwrap().to_owned();
+        Self { id: text("client_id"), secret: text("client_secret") }
+    }
+
+    /// Asks the token endpoint of a schema with Basic and further form fields.
+    pub(crate) async fn request(
+        &self,
+        server: &TestServer,
+        schema: &str,
+        fields: &[(&str, &str)],
+    ) -> (StatusCode, Value) {
+        let mut form = vec![("grant_type", "client_credentials")];
+        form.extend_from_slice(fields);
+        let response = http()
+            .post(server.url(&format!("{schema}/oauth/token")))
+            .basic_auth(&self.id, Some(&self.secret))
+            .form(&form)
+            .send()
+            .await
+            .unwrap();
+        (response.status(), response.json().await.unwrap())
+    }
+
+    /// An access token, which must be given.
+    pub(crate) async fn token(&self, server: &TestServer, schema: &str) -> String {
+        let (status, answer) = self.request(server, schema, &[]).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        answer["access_token"].as_str().unwrap().to_owned()
+    }
+}
+
+/// GETs a URL, with a token or without.
+pub(crate) async fn get(url: &str, token: Option<&str>) -> reqwest::Response {
+    let mut request = http().get(url);
+    if let Some(token) = token {
+        request = request.bearer_auth(token);
+    }
+    request.send().await.unwrap()
+}

@@ -1,0 +1,228 @@
+//! The real program, started as its users start it, in a folder of its own on a free port of loopback.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// How long a server may take to start or to stop. Generous: nothing here measures speed.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A folder that is deleted when the test is over.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new(name: &str) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("gatepost-it-{name}-{}-{number}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.0.join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The program with arguments, in an environment without any of our variables.
+pub(crate) fn gatepost(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gatepost"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("GATEPOST_")) {
+        command.env_remove(name);
+    }
+    command.args(arguments).env("USER", "tester");
+    command
+}
+
+/// Runs a command to its end.
+pub(crate) fn run(arguments: &[&str]) -> Output {
+    gatepost(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+/// Runs a command that must succeed, and returns its standard output.
+pub(crate) fn run_ok(arguments: &[&str]) -> String {
+    let output = run(arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A running server.
+pub(crate) struct TestServer {
+    child: Child,
+    pub(crate) folder: PathBuf,
+    pub(crate) base_url: String,
+    pub(crate) log: PathBuf,
+}
+
+impl TestServer {
+    /// Starts the demo in the folder.
+    pub(crate) fn demo(folder: &Path) -> Self {
+        Self::start(folder, &["demo", "--listen", "127.0.0.1:0"])
+    }
+
+    /// Starts the server on an installation that exists.
+    pub(crate) fn serve(folder: &Path) -> Self {
+        Self::start(folder, &["serve", "--listen", "127.0.0.1:0"])
+    }
+
+    /// Starts with these arguments and waits until it serves.
+    pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Self {
+        let log = folder.join(format!("server-{}.log", arguments[0]));
+        let errors = std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
+        let mut command = gatepost(arguments);
+        command.arg("--data").arg(folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors);
+        let mut child = command.spawn().unwrap();
+        let stdout = child.stdout.take().unwrap();
+        let (sender, lines) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        let until = Instant::now() + PATIENCE;
+        let mut seen = String::new();
+        let mut base_url = None;
+        while base_url.is_none() {
+            match lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(line) => {
+                    base_url = line.strip_prefix("gatepost serves ").map(str::to_owned);
+                    if line.starts_with("Ready.") {
+                        let demo = read_demo(folder);
+                        let url = demo["base_url"].as_str().unwrap();
+                        base_url = Some(url.split("/ords").next().unwrap().to_owned());
+                    }
+                    seen.push_str(&line);
+                    seen.push('\n');
+                }
+                Err(_) => {
+                    let _ = child.kill();
+                    let mut text = String::new();
+                    let _ = std::fs::File::open(&log).and_then(|mut file| file.read_to_string(&mut text));
+                    panic!("the server did not start: {seen}\n{text}");
+                }
+            }
+        }
+        Self { child, folder: folder.to_owned(), base_url: base_url.unwrap(), log }
+    }
+
+    /// A URL below the context: `url("hr/hr/employees/")`.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}/ords/{path}", self.base_url)
+    }
+
+    /// What `demo.json` says.
+    pub(crate) fn demo_json(&self) -> Value {
+        read_demo(&self.folder)
+    }
+
+    /// One member of `demo.json`.
+    pub(crate) fn known(&self, name: &str) -> String {
+        self.demo_json()[name].as_str().unwrap_or_else(|| panic!("demo.json has no {name}")).to_owned()
+    }
+
+    /// Runs a script on the server's folder with the command line, beside the running server.
+    pub(crate) fn sql(&self, schema: &str, text: &str) -> Vec<Value> {
+        sql(&self.folder, schema, text)
+    }
+
+    /// The address, for clients that speak bytes.
+    pub(crate) fn address(&self) -> String {
+        self.base_url.trim_start_matches("http://").trim_start_matches("https://").to_owned()
+    }
+
+    /// Sends bytes as they are and reads until the server closes or falls silent.
+    pub(crate) fn raw(&self, request: &[u8]) -> String {
+        let mut stream = std::net::TcpStream::connect(self.address()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.write_all(request).unwrap();
+        let mut answer = Vec::new();
+        let mut buffer = [0; 16 * 1024];
+        loop {
+            match stream.read(&mut buffer) {
+                Ok(0) | Err(_) => break,
+                Ok(count) => answer.extend_from_slice(&buffer[..count]),
+            }
+            if complete(&answer) {
+                break;
+            }
+        }
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// Ends the process at once, as a power cut would.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks the process to stop and waits for its end.
+    #[cfg(unix)]
+    pub(crate) fn stop(mut self) -> std::process::ExitStatus {
+        Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().unwrap();
+        self.child.wait().unwrap()
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Everything the process wrote to standard error so far.
+    pub(crate) fn log_text(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs a script on a folder and returns the rows of all its queries.
+pub(crate) fn sql(folder: &Path, schema: &str, text: &str) -> Vec<Value> {
+    let folder = folder.to_str().unwrap();
+    let output = run_ok(&["sql", "--data", folder, "--schema", schema, "--format", "json", "-c", text]);
+    let mut rows = Vec::new();
+    for array in serde_json::Deserializer::from_str(&output).into_iter::<Vec<Value>>() {
+        rows.extend(array.unwrap());
+    }
+    rows
+}
+
+fn read_demo(folder: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(folder.join("demo.json")).unwrap()).unwrap()
+}
+
+/// Whether the bytes hold a whole answer with a length, or its head says that there is no body.
+fn complete(answer: &[u8]) -> bool {
+    let Some(head) = answer.windows(4).position(|window| window == b"\r\n\r\n") else { return false };
+    let text = String::from_utf8_lossy(&answer[..head]).to_ascii_lowercase();
+    let length = text
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length:"))
+        .and_then(|n| n.trim().parse::<usize>().ok());
+    match length {
+        Some(length) => answer.len() >= head + 4 + length,
+        None => text.contains(" 204 ") || text.contains(" 304 ") || answer.ends_with(b"0\r\n\r\n"),
+    }
+}
