@@ -5,7 +5,7 @@ use secrecy::SecretString;
 
 use super::host::{Host, developer, output, rows};
 use super::refusals::shop;
-use crate::script::{ScriptHost as _, ScriptOptions};
+use crate::script::{ScriptHost as _, ScriptOptions, forget_revealed};
 
 const SECRETS: &str = "select client_secret, client_secret_2 from user_ords_clients where name = 'till'";
 
@@ -47,6 +47,17 @@ fn secret_is_seen_by_its_maker_and_administrators_for_a_while() {
     let other = ScriptOptions { author: "eve".into(), ..developer() };
     assert_eq!(seen_by(&host, &other), "********");
     assert!(accepts(&host, &new) && !accepts(&host, &secret));
+}
+
+#[test]
+fn readable_copies_are_forgotten_after_their_time() {
+    let host = shop();
+    let catalog = host.current();
+    let until = host.now_ms.get() + 15 * 60_000;
+    assert!(forget_revealed(&catalog, until - 1).is_none());
+    let changed = forget_revealed(&catalog, until).unwrap();
+    assert!(changed.clients.values().all(|client| client.secrets[0].reveal.is_none()));
+    assert!(forget_revealed(&changed, until).is_none());
 }
 
 #[test]
