@@ -8,6 +8,7 @@ mod hosts;
 pub mod key_file;
 pub mod principals;
 pub mod published;
+pub(crate) mod reveal;
 pub mod snapshot;
 pub mod throttle;
 mod watch;

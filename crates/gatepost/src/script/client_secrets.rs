@@ -1,14 +1,12 @@
 //! Client secrets as the packages make, set and revoke them (design decision 10).
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use gatepost_oauth::{
     Client, ClientSecret, SealedSecret, SecretError, SecretVerifier, Verification, new_client_secret,
     seal_reveal,
 };
 use gatepost_plsql::Value;
-use gatepost_store::catalog::Catalog;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::refusal::{Refusal, code};
@@ -95,20 +93,6 @@ pub(super) fn set(client: &mut Client, made: &MadeSecret, now_ms: i64) -> u8 {
     client.secrets.push(ClientSecret { slot, verifier, issued_on_ms: now_ms, reveal });
     client.secrets.sort_by_key(|secret| secret.slot);
     slot
-}
-
-/// The catalog without the readable copies of secrets whose time has passed; none if there is no such copy.
-pub fn forget_revealed(catalog: &Catalog, now_ms: i64) -> Option<Catalog> {
-    let expired = |secret: &ClientSecret| secret.reveal.as_ref().is_some_and(|copy| copy.until_ms <= now_ms);
-    let mut changed = catalog.clone();
-    let mut any = false;
-    for client in changed.clients.values_mut().filter(|client| client.secrets.iter().any(expired)) {
-        any = true;
-        for secret in Arc::make_mut(client).secrets.iter_mut().filter(|secret| expired(secret)) {
-            secret.reveal = None;
-        }
-    }
-    any.then_some(changed)
 }
 
 /// Which secrets a revocation means.

@@ -34,7 +34,6 @@ mod sql;
 mod tests;
 mod working;
 
-pub use client_secrets::forget_revealed;
 pub use dictionary::{Dictionary, Viewer};
 pub use driver::run;
 pub use event::{

@@ -5,7 +5,8 @@ use secrecy::SecretString;
 
 use super::host::{Host, developer, output, rows};
 use super::refusals::shop;
-use crate::script::{ScriptHost as _, ScriptOptions, forget_revealed};
+use crate::app::reveal::without_expired_copies;
+use crate::script::{ScriptHost as _, ScriptOptions};
 
 const SECRETS: &str = "select client_secret, client_secret_2 from user_ords_clients where name = 'till'";
 
@@ -54,10 +55,10 @@ fn readable_copies_are_forgotten_after_their_time() {
     let host = shop();
     let catalog = host.current();
     let until = host.now_ms.get() + 15 * 60_000;
-    assert!(forget_revealed(&catalog, until - 1).is_none());
-    let changed = forget_revealed(&catalog, until).unwrap();
+    assert!(without_expired_copies(&catalog, until - 1).is_none());
+    let changed = without_expired_copies(&catalog, until).unwrap();
     assert!(changed.clients.values().all(|client| client.secrets[0].reveal.is_none()));
-    assert!(forget_revealed(&changed, until).is_none());
+    assert!(without_expired_copies(&changed, until).is_none());
 }
 
 #[test]
