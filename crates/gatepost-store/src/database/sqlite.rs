@@ -36,6 +36,7 @@ impl SqliteDatabase {
         if !create && !path.exists() {
             return Err(DatabaseError::Missing(path.to_owned()));
         }
+        make_private(path)?;
         let open = Open::new(path, migrations)?;
         Ok(Self { path: path.to_owned(), migrations: migrations.to_vec(), open: Mutex::new(open) })
     }
@@ -58,7 +59,21 @@ impl SqliteDatabase {
         Ok(outcome)
     }
 
-    pub(super) fn table_version(&self) -> Result<i64, DatabaseError> {
+    pub(super) /// Makes a missing file so that only its owner can read it: it will hold digests of secrets, or who called what.
+/// SQLite gives its side files the same mode.
+fn make_private(path: &Path) -> Result<(), DatabaseError> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(DatabaseError::Unreachable(format!("{}: {error}", path.display()))),
+    }
+}
+
+fn table_version(&self) -> Result<i64, DatabaseError> {
         table_version(&self.lock().connection)
     }
 

@@ -8,6 +8,7 @@ mod hosts;
 pub mod key_file;
 pub mod principals;
 pub mod published;
+pub(crate) mod reveal;
 pub mod snapshot;
 pub mod throttle;
 mod watch;
@@ -196,7 +197,7 @@ impl App {
     ) -> Result<(), CommitError> {
         let now_ms = self.clock.now_ms();
         if self.snapshot.load().catalog.revocations.count_of(entry.client) >= REVOCATIONS_OF_CLIENT_MAX {
-            return self.replace_generation(entry.client, source);
+            return self.replace_generations(source, |client| client == entry.client);
         }
         self.store.revoke_token(token, entry, now_ms)?;
         Ok(self.refresh()?)
@@ -250,10 +251,15 @@ impl App {
         }
     }
 
-    fn replace_generation(&self, client: Id, source: &str) -> Result<(), CommitError> {
+    /// Ends every token of every client.
+    pub fn end_all_tokens(&self, source: &str) -> Result<(), CommitError> {
+        self.replace_generations(source, |_| true)
+    }
+
+    fn replace_generations(&self, source: &str, of: impl Fn(Id) -> bool) -> Result<(), CommitError> {
         let base = Arc::clone(&self.snapshot.load().catalog);
         let mut changed = base.as_ref().clone();
-        if let Some(client) = changed.clients.get_mut(&client) {
+        for (_, client) in changed.clients.iter_mut().filter(|(id, _)| of(**id)) {
             Arc::make_mut(client).generation = u64::from_le_bytes(clock::random_bytes());
         }
         let change = Change { author: "gatepost".into(), source: source.into(), now_ms: self.clock.now_ms() };
@@ -277,14 +283,15 @@ impl App {
             {
                 return Arc::clone(known);
             }
-            let data = self
-                .data(&schema.name)
-                .inspect_err(|error| {
-                    tracing::error!(schema = schema.name, "data cannot be opened: {error:#}")
-                })
-                .ok();
+            let data = self.data(&schema.name);
+            // Asked for every second while it is missing; told once.
+            if let Err(error) = &data
+                && known.is_none_or(|known| known.data.is_some())
+            {
+                tracing::error!(schema = schema.name, "data cannot be opened: {error:#}");
+            }
             let issuer = self.issuer(&schema.alias);
-            Arc::new(PublishedSchema::build(catalog, schema, issuer, &ring, unprotected, data))
+            Arc::new(PublishedSchema::build(catalog, schema, issuer, &ring, unprotected, data.ok()))
         });
         self.snapshot.store(Arc::new(snapshot));
     }

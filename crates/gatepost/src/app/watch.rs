@@ -5,6 +5,8 @@ use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use gatepost_store::catalog::CommitError;
+
 use super::App;
 
 /// How often replaced files, changed keys and missing data are looked for.
@@ -64,7 +66,7 @@ fn follow(app: &Weak<App>, stop: &AtomicBool) {
 
 fn look_at_files(app: &App, keys_modified: &mut Option<std::time::SystemTime>) {
     match app.store.reopen_if_replaced() {
-        Ok(true) => tracing::warn!("the catalog file was replaced; serving the new one"),
+        Ok(true) => take_over(app),
         Ok(false) => {}
         Err(error) => tracing::error!(%error, "the catalog file was replaced and cannot be opened"),
     }
@@ -77,4 +79,20 @@ fn look_at_files(app: &App, keys_modified: &mut Option<std::time::SystemTime>) {
         }
     }
     app.retry_data();
+    if let Err(error) = app.forget_revealed_secrets() {
+        tracing::warn!(%error, "secrets whose time to be read is over are still in the catalog, sealed");
+    }
+}
+
+/// Serves a catalog file that took the place of the old one. It may not know of revocations that the old one knew,
+/// so all tokens end with it (DESIGN decision 8).
+fn take_over(app: &App) {
+    tracing::warn!(
+        "the catalog file was replaced: serving the new one, and every token issued so far has ended"
+    );
+    let taken =
+        app.refresh().map_err(CommitError::from).and_then(|()| app.end_all_tokens("catalog file replaced"));
+    if let Err(error) = taken {
+        tracing::error!(%error, "tokens of the replaced catalog may still be valid; run `gatepost keys rotate`");
+    }
 }
