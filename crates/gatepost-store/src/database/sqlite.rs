@@ -59,21 +59,7 @@ impl SqliteDatabase {
         Ok(outcome)
     }
 
-    pub(super) /// Makes a missing file so that only its owner can read it: it will hold digests of secrets, or who called what.
-/// SQLite gives its side files the same mode.
-fn make_private(path: &Path) -> Result<(), DatabaseError> {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(DatabaseError::Unreachable(format!("{}: {error}", path.display()))),
-    }
-}
-
-fn table_version(&self) -> Result<i64, DatabaseError> {
+    pub(super) fn table_version(&self) -> Result<i64, DatabaseError> {
         table_version(&self.lock().connection)
     }
 
@@ -90,6 +76,20 @@ fn table_version(&self) -> Result<i64, DatabaseError> {
     fn lock(&self) -> MutexGuard<'_, Open> {
         // A panic while the lock was held left at most an open transaction, which its guard rolled back.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Makes a missing file so that only its owner can read it: it will hold digests of secrets, or who called what.
+/// SQLite gives its side files the same mode.
+fn make_private(path: &Path) -> Result<(), DatabaseError> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(DatabaseError::Unreachable(format!("{}: {error}", path.display()))),
     }
 }
 
