@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::App;
 
-/// How often replaced files, changed keys and missing data are looked for.
+/// How often changed keys and missing data are looked for.
 const FILES_EVERY: Duration = Duration::from_secs(1);
 
 /// Follows the catalog until it is dropped.
@@ -44,7 +44,15 @@ fn follow(app: &Weak<App>, stop: &AtomicBool) {
     let mut failing = false;
     while !stop.load(Ordering::Acquire) {
         let Some(app) = app.upgrade() else { return };
-        let outcome = app.refresh();
+        let outcome = match app.reopen_if_replaced() {
+            Ok(replaced) => {
+                if replaced {
+                    tracing::warn!("the catalog file was replaced; serving the new one");
+                }
+                app.refresh()
+            }
+            Err(error) => Err(error),
+        };
         // A failure is logged once, and its end is logged.
         match (&outcome, failing) {
             (Err(error), false) => tracing::error!(%error, "the catalog cannot be read"),
@@ -63,11 +71,6 @@ fn follow(app: &Weak<App>, stop: &AtomicBool) {
 }
 
 fn look_at_files(app: &App, keys_modified: &mut Option<std::time::SystemTime>) {
-    match app.store.reopen_if_replaced() {
-        Ok(true) => tracing::warn!("the catalog file was replaced; serving the new one"),
-        Ok(false) => {}
-        Err(error) => tracing::error!(%error, "the catalog file was replaced and cannot be opened"),
-    }
     let modified = app.key_source().modified();
     if modified != *keys_modified {
         *keys_modified = modified;
