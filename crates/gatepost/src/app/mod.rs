@@ -8,6 +8,7 @@ mod hosts;
 pub mod key_file;
 pub mod principals;
 pub mod published;
+pub(crate) mod reveal;
 pub mod snapshot;
 pub mod throttle;
 mod watch;
@@ -277,14 +278,15 @@ impl App {
             {
                 return Arc::clone(known);
             }
-            let data = self
-                .data(&schema.name)
-                .inspect_err(|error| {
-                    tracing::error!(schema = schema.name, "data cannot be opened: {error:#}")
-                })
-                .ok();
+            let data = self.data(&schema.name);
+            // Asked for every second while it is missing; told once.
+            if let Err(error) = &data
+                && known.is_none_or(|known| known.data.is_some())
+            {
+                tracing::error!(schema = schema.name, "data cannot be opened: {error:#}");
+            }
             let issuer = self.issuer(&schema.alias);
-            Arc::new(PublishedSchema::build(catalog, schema, issuer, &ring, unprotected, data))
+            Arc::new(PublishedSchema::build(catalog, schema, issuer, &ring, unprotected, data.ok()))
         });
         self.snapshot.store(Arc::new(snapshot));
     }

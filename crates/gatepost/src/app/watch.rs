@@ -77,4 +77,7 @@ fn look_at_files(app: &App, keys_modified: &mut Option<std::time::SystemTime>) {
         }
     }
     app.retry_data();
+    if let Err(error) = app.forget_revealed_secrets() {
+        tracing::warn!(%error, "secrets whose time to be read is over are still in the catalog, sealed");
+    }
 }

@@ -10,6 +10,7 @@ mod server;
 mod storage;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use http::Uri;
@@ -212,11 +213,11 @@ impl Config {
         ];
         let mut page = String::from(include_str!("reference.md"));
         for (section, keys) in sections {
-            page.push_str(&format!("\n## [{section}]\n\n| key | default | meaning |\n|---|---|---|\n"));
+            let _ = write!(page, "\n## [{section}]\n\n| key | default | meaning |\n|---|---|---|\n");
             for key in keys {
                 let default =
                     if key.default.is_empty() { "–".into() } else { format!("`{}`", key.default) };
-                page.push_str(&format!("| `{}` | {default} | {} |\n", key.name, key.help));
+                let _ = writeln!(page, "| `{}` | {default} | {} |", key.name, key.help);
             }
         }
         page

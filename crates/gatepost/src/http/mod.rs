@@ -59,7 +59,7 @@ pub async fn dispatch(
     let method = request.method().clone();
     let raw_path = request.uri().path().to_owned();
     let head = method == Method::HEAD;
-    let mut response = match catch_panic(answer(&app, request, &mut facts)).await {
+    let mut response = match catch_panic(answer(&app, peer, request, &mut facts)).await {
         Ok(response) => response,
         Err(failure) => {
             facts.reason = if facts.reason.is_empty() { failure.code.facts().2 } else { facts.reason };
@@ -77,6 +77,7 @@ pub async fn dispatch(
 
 async fn answer(
     app: &Arc<App>,
+    peer: Peer,
     request: Request<Incoming>,
     facts: &mut Facts,
 ) -> Result<Response<Body>, Failure> {
@@ -87,12 +88,13 @@ async fn answer(
     let path = RequestPath::parse(request.uri().path())
         .map_err(|bad| Failure::new(Code::BadPath, bad.to_string()))?;
     let segments: Vec<&str> = path.segments().iter().map(AsRef::as_ref).collect();
+    let local = peer.address.is_loopback() && !facts::is_forwarded(request.headers());
     let context = &app.config.server.context[1..];
     let snapshot = app.snapshot();
     let snapshot: &Arc<Snapshot> = &snapshot;
     match segments.as_slice() {
-        ["healthz"] => health::alive(request.method()),
-        ["readyz"] => health::ready(app, request.method()),
+        ["healthz"] if local => health::alive(request.method()),
+        ["readyz"] if local => health::ready(app, request.method()),
         [".well-known", document, within, alias] if *within == context => metadata(snapshot, document, alias),
         [within, alias, ..] if *within == context => {
             let Some(schema) = snapshot.schema(alias) else { return Err(no_such_schema()) };
