@@ -85,7 +85,9 @@ fn look_at_files(app: &App, keys_modified: &mut Option<std::time::SystemTime>) {
 /// A catalog file that took the place of the old one may not know of revocations that the old one knew, so all
 /// tokens end with it.
 fn end_tokens(app: &App) {
-    tracing::warn!("the catalog file was replaced: serving the new one, and every token issued so far has ended");
+    tracing::warn!(
+        "the catalog file was replaced: serving the new one, and every token issued so far has ended"
+    );
     if let Err(error) = app.end_all_tokens("catalog file replaced") {
         tracing::error!(%error, "tokens of the replaced catalog may still be valid; run `gatepost keys rotate`");
     }

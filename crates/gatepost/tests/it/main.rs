@@ -10,4 +10,5 @@ mod script;
 mod server;
 mod serving;
 mod shop;
+mod tidy;
 mod walk;

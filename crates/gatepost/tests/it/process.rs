@@ -141,7 +141,11 @@ pub(crate) fn eventually_status(
             if status == wanted {
                 return answer;
             }
-            assert!(Instant::now() < until, "{place}: still {status}, not {wanted}: {:?}", answer.text().await);
+            assert!(
+                Instant::now() < until,
+                "{place}: still {status}, not {wanted}: {:?}",
+                answer.text().await
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

@@ -183,7 +183,10 @@ async fn a_catalog_file_that_takes_the_place_of_the_old_one_is_served() {
         .execute("update catalog_state set key_fingerprint = ?1, revision = ?2", (fingerprint, revision))
         .unwrap();
     let copy = other.0.path().join("copy.db");
-    rusqlite::Connection::open(&rebuilt).unwrap().execute("vacuum into ?1", [copy.to_str().unwrap()]).unwrap();
+    rusqlite::Connection::open(&rebuilt)
+        .unwrap()
+        .execute("vacuum into ?1", [copy.to_str().unwrap()])
+        .unwrap();
     std::fs::rename(copy, shop.0.path().join("catalog.db")).unwrap();
     number(4).await;
 }

@@ -145,7 +145,9 @@ fn a_demo_stays_on_loopback() {
     drop(TestServer::demo(folder.path()));
     let dir = folder.path().to_str().unwrap();
     let mut serve = gatepost(&["serve", "--data", dir, "--listen", "0.0.0.0:0"]);
-    serve.env("GATEPOST_SERVER_PUBLIC_URL", "https://api.example.com").env("GATEPOST_SERVER_PLAIN_HTTP", "true");
+    serve
+        .env("GATEPOST_SERVER_PUBLIC_URL", "https://api.example.com")
+        .env("GATEPOST_SERVER_PLAIN_HTTP", "true");
     let message = finish(&mut serve, "").refused();
     assert!(message.contains("this folder is a demo"), "{message}");
     let message = call(&["demo", "--data", dir, "--listen", "0.0.0.0:0"]).refused();
