@@ -326,10 +326,10 @@ impl<'a> Call<'a> {
                     .because(error)
             })?,
         };
-        if get && let Some(tag) = tag.as_ref().filter(|tag| conditional::is_known(request, tag)) {
+        if get && let Some(known) = tag.as_ref().and_then(|tag| conditional::known_as(request, tag)) {
             let mut response = Response::new(Body::empty());
             *response.status_mut() = StatusCode::NOT_MODIFIED;
-            self.describe(response.headers_mut(), Some(tag));
+            self.describe(response.headers_mut(), Some(&known));
             return Ok(response);
         }
         let mut response = Response::new(match reply.body {
