@@ -175,5 +175,6 @@ async fn a_write_that_was_answered_survives_a_kill() {
     server.kill();
     let server = crate::server::TestServer::demo(folder.path());
     let answer = http().get(server.url("hr/shop/notes")).bearer_auth(&token).send().await.unwrap();
-    assert_eq!(parts(answer).await.1["count"], 5);
+    let (status, body) = parts(answer).await;
+    assert_eq!((status, &body["count"]), (StatusCode::OK, &json!(5)), "{body} {}", server.log_text());
 }
