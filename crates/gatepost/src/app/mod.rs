@@ -23,6 +23,7 @@ use arc_swap::ArcSwap;
 use gatepost_oauth::KeyRing;
 use gatepost_rest::access::Unprotected;
 use gatepost_rest::definition::Id;
+use gatepost_rest::render::Zone;
 use gatepost_store::catalog::{Catalog, CatalogStore, Change, CommitError, DatabaseError, RevokedToken};
 use gatepost_store::data::{DataOptions, DataStore};
 use gatepost_store::logs::{LogLimits, LogStore};
@@ -249,15 +250,17 @@ impl App {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).with_context(|| format!("folder {}", folder.display()))?;
         }
-        let store = DataStore::open(&path, self.data_options())
+        let store = DataStore::open(&path, self.data_options(schema))
             .with_context(|| format!("data of schema {schema}"))?;
         stores.insert(schema.to_owned(), store.clone());
         Ok(store)
     }
 
-    fn data_options(&self) -> DataOptions {
+    fn data_options(&self, schema: &str) -> DataOptions {
+        let zone = self.config.schemas.get(schema).and_then(|storage| Zone::parse(&storage.time_zone));
         let limits = &self.config.limits;
         DataOptions {
+            zone: zone.unwrap_or_default(),
             reader_threads: limits.readers,
             stream_threads: limits.streams,
             queue_max: limits.queue,
