@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use gatepost_rest::plan::BindValue;
-use gatepost_rest::render::{self, Columns, Value};
+use gatepost_rest::render::{self, Columns, Value, Zone};
 use gatepost_rest::sql;
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
@@ -41,6 +41,7 @@ pub(super) struct UserConnection {
     pub(super) sqlite: Connection,
     pub(super) watch: Arc<Watch>,
     described: RefCell<HashMap<u64, Arc<Described>>>,
+    zone: Zone,
 }
 
 /// A statement's columns, and the raw names by which a change of the schema is noticed.
@@ -107,7 +108,7 @@ impl UserConnection {
         let ticking = Arc::clone(&watch);
         sqlite.progress_handler(STEPS, Some(move || ticking.tick()))?;
         sqlite.authorizer(Some(authorizer(kind, Arc::clone(&watch))))?;
-        Ok(Self { sqlite, watch, described: RefCell::default() })
+        Ok(Self { sqlite, watch, described: RefCell::default(), zone: options.zone.clone() })
     }
 
     /// What an error of the job at hand means.
@@ -140,7 +141,7 @@ impl UserConnection {
         let prepared = self.sqlite.prepare(&statement.text)?;
         let columns: Vec<_> = prepared.columns().collect();
         let pairs = columns.iter().map(|column| (column.name(), column.decl_type()));
-        Ok(Columns::describe(pairs, &statement.quoted))
+        Ok(Columns::describe(pairs, &statement.quoted, &self.zone))
     }
 
     /// The columns of a statement that is about to run or has just begun to, from the cache unless the schema

@@ -23,6 +23,7 @@ use arc_swap::ArcSwap;
 use gatepost_oauth::KeyRing;
 use gatepost_rest::access::Unprotected;
 use gatepost_rest::definition::Id;
+use gatepost_rest::render::Zone;
 use gatepost_store::catalog::{Catalog, CatalogStore, Change, CommitError, DatabaseError, RevokedToken};
 use gatepost_store::data::{DataOptions, DataStore};
 use gatepost_store::logs::{LogLimits, LogStore};
@@ -163,6 +164,22 @@ impl App {
         Ok(())
     }
 
+    /// Serves another file that took the catalog's place, if one did; says whether. Nothing that is known of the
+    /// file before counts for the new one, its revision included.
+    pub fn reopen_if_replaced(&self) -> Result<bool, DatabaseError> {
+        let _refreshing = self.lock_refreshing();
+        if !self.store.reopen_if_replaced()? {
+            return Ok(false);
+        }
+        if self.store.key_fingerprint()? != self.ring.load().fingerprint() {
+            tracing::error!(
+                "the new catalog belongs to other keys: no secret and no token of it can be checked"
+            );
+        }
+        self.publish(self.store.load()?, false);
+        Ok(true)
+    }
+
     /// Whether the key file may be read because of a request: once a second, whoever makes up key ids.
     pub fn may_reload_keys(&self) -> bool {
         let now_ms = self.clock.now_ms();
@@ -233,15 +250,17 @@ impl App {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).with_context(|| format!("folder {}", folder.display()))?;
         }
-        let store = DataStore::open(&path, self.data_options())
+        let store = DataStore::open(&path, self.data_options(schema))
             .with_context(|| format!("data of schema {schema}"))?;
         stores.insert(schema.to_owned(), store.clone());
         Ok(store)
     }
 
-    fn data_options(&self) -> DataOptions {
+    fn data_options(&self, schema: &str) -> DataOptions {
+        let zone = self.config.schemas.get(schema).and_then(|storage| Zone::parse(&storage.time_zone));
         let limits = &self.config.limits;
         DataOptions {
+            zone: zone.unwrap_or_default(),
             reader_threads: limits.readers,
             stream_threads: limits.streams,
             queue_max: limits.queue,
@@ -313,12 +332,15 @@ fn open_catalog(
     clock: &Clock,
     open: Open,
 ) -> anyhow::Result<(CatalogStore, KeyRing)> {
-    if open == Open::Create && !path.exists() {
-        let ring = if keys.exists() { keys.load()? } else { keys.create(clock.now_ms())? };
-        let store = CatalogStore::create(path, &ring.fingerprint(), clock.now_ms()).context("the catalog")?;
-        return Ok((store, ring));
-    }
-    let store = CatalogStore::open(path).context("the catalog")?;
+    let store = match CatalogStore::open(path) {
+        Err(DatabaseError::Missing(_) | DatabaseError::Unfinished) if open == Open::Create => {
+            let ring = if keys.exists() { keys.load()? } else { keys.create(clock.now_ms())? };
+            let store =
+                CatalogStore::create(path, &ring.fingerprint(), clock.now_ms()).context("the catalog")?;
+            return Ok((store, ring));
+        }
+        opened => opened.context("the catalog")?,
+    };
     if !keys.exists() {
         bail!(
             "{keys} is missing. The catalog {} was made with keys {}: put that file back. New keys are made only for \

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use gatepost_rest::render::Zone;
 use http::Uri;
 
 pub use access::{Access, Oauth, Secrets, UnprotectedRoutes};
@@ -129,7 +130,7 @@ impl Config {
             check_public_url(url)?;
         }
         for (name, storage) in &self.schemas {
-            if jiff::tz::TimeZone::get(&storage.time_zone).is_err() {
+            if Zone::parse(&storage.time_zone).is_none() {
                 return Err(ConfigError(format!(
                     "schemas.{name}.time_zone: `{}` is no time zone",
                     storage.time_zone
