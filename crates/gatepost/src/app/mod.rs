@@ -170,7 +170,9 @@ impl App {
             return Ok(false);
         }
         if self.store.key_fingerprint()? != self.ring.load().fingerprint() {
-            tracing::error!("the new catalog belongs to other keys: no secret and no token of it can be checked");
+            tracing::error!(
+                "the new catalog belongs to other keys: no secret and no token of it can be checked"
+            );
         }
         self.publish(self.store.load()?, false);
         Ok(true)

@@ -47,13 +47,17 @@ fn every_key_can_come_from_the_file_and_from_the_environment() {
         let config = Folder::new("one-key");
         config.write("gatepost.toml", &format!("[{section}]\n{key} = {wrong}\n"));
         let message = call(&["check-config", "--data", config.path().to_str().unwrap()]).refused();
-        assert!(message.contains("gatepost.toml") && message.contains("line 2"), "{section}.{key}: {message}");
+        assert!(
+            message.contains("gatepost.toml") && message.contains("line 2"),
+            "{section}.{key}: {message}"
+        );
         // The printed default is one that the program takes.
         if default != "–" {
             let value = default.trim_matches('"').to_owned();
             finish(shop.command("check-config", &[]).env(&name, value), "").ok();
             config.write("gatepost.toml", &format!("[{section}]\n{key} = {default}\n"));
-            let message = call(&["export", "--schema", "x", "--data", config.path().to_str().unwrap()]).refused();
+            let message =
+                call(&["export", "--schema", "x", "--data", config.path().to_str().unwrap()]).refused();
             assert!(message.contains("there is no catalog"), "{section}.{key} = {default}: {message}");
         }
     }
@@ -102,10 +106,13 @@ fn what_is_wrong_is_named_with_its_place() {
 fn a_good_installation_is_described() {
     let shop = Shop::new("check");
     let printed = shop.run("check-config", &[]).ok();
-    for wanted in ["configuration: good", "keys.toml: good, fingerprint", "1 schemas", "schema shop: data opens"] {
+    for wanted in
+        ["configuration: good", "keys.toml: good, fingerprint", "1 schemas", "schema shop: data opens"]
+    {
         assert!(printed.contains(wanted), "{wanted}: {printed}");
     }
-    let message = finish(shop.command("check-config", &[]).env("GATEPOST_SERVER_LISTEN", "0.0.0.0:80"), "").refused();
+    let message =
+        finish(shop.command("check-config", &[]).env("GATEPOST_SERVER_LISTEN", "0.0.0.0:80"), "").refused();
     assert!(message.contains("serving: ") && message.contains("public_url"), "{message}");
 }
 
@@ -113,7 +120,8 @@ fn a_good_installation_is_described() {
 async fn the_environment_wins_and_a_file_elsewhere_counts() {
     let folder = Folder::new("config-env");
     drop(TestServer::demo(folder.path()));
-    let file = folder.write("other.toml", "[oauth]\naccess_token_seconds = 7\n[server]\ncontext = \"/api\"\n");
+    let file =
+        folder.write("other.toml", "[oauth]\naccess_token_seconds = 7\n[server]\ncontext = \"/api\"\n");
     let serve = |variables: &[(&str, &str)]| {
         let mut command = gatepost(&["serve", "--listen", "127.0.0.1:0", "--config", file.to_str().unwrap()]);
         command.args(["--data", folder.path().to_str().unwrap()]).envs(variables.iter().copied());

@@ -21,7 +21,8 @@ async fn started_again_it_keeps_its_clients_and_what_was_changed() {
     for member in ["client_id", "client_secret", "limited_client_id", "limited_client_secret"] {
         assert_eq!(before[member], after[member], "{member}");
     }
-    let rows = second.sql("hr", "select deptno from dept where dname = 'ADDED'; select name from user_ords_modules");
+    let rows =
+        second.sql("hr", "select deptno from dept where dname = 'ADDED'; select name from user_ords_modules");
     assert_eq!(rows.len(), 2, "{rows:?}");
     let token = Credentials::of_demo(&second).token(&second, "hr").await;
     assert_eq!(get(&second.known("protected_url"), Some(&token)).await.status(), StatusCode::OK);
@@ -78,7 +79,8 @@ fn rows_are_added_once() {
     assert_eq!(start("1000"), (1014, 1014));
     assert_eq!(start("10"), (1014, 1014));
     assert_eq!(start("1500"), (1514, 1514));
-    let orphans = sql(folder.path(), "hr", "select 1 as x from emp where deptno not in (select deptno from dept)");
+    let orphans =
+        sql(folder.path(), "hr", "select 1 as x from emp where deptno not in (select deptno from dept)");
     assert!(orphans.is_empty());
 }
 

@@ -3,19 +3,8 @@
 use crate::process::{call, finish};
 use crate::server::{Folder, gatepost};
 
-const COMMANDS: [&str; 11] = [
-    "demo",
-    "init",
-    "serve",
-    "sql",
-    "export",
-    "explain",
-    "token",
-    "check-config",
-    "migrate",
-    "keys",
-    "log",
-];
+const COMMANDS: [&str; 11] =
+    ["demo", "init", "serve", "sql", "export", "explain", "token", "check-config", "migrate", "keys", "log"];
 
 #[test]
 fn alone_it_prints_help_and_counts_as_wrong_usage() {
@@ -74,5 +63,9 @@ fn without_an_installation_a_command_says_how_to_name_one() {
     assert!(message.contains("--data DIR") && message.contains("gatepost init"), "{message}");
     let message = call(&["export", "--schema", "hr", "--data", empty.path().to_str().unwrap()]).refused();
     assert!(message.contains("there is no catalog at") && message.contains("gatepost init"), "{message}");
-    assert_eq!(std::fs::read_dir(empty.path()).unwrap().count(), 0, "files were made by a command that only reads");
+    assert_eq!(
+        std::fs::read_dir(empty.path()).unwrap().count(),
+        0,
+        "files were made by a command that only reads"
+    );
 }

@@ -68,7 +68,8 @@ async fn keys_can_come_from_a_variable() {
     let token = Credentials::of_demo(&server).token(&server, "hr").await;
     let answer = get(&server.url("hr/hr/employees/"), Some(&token)).await;
     assert_eq!(answer.status(), StatusCode::OK);
-    let rotate = finish(gatepost(&["keys", "--data", dir, "rotate"]).env("GATEPOST_KEYS", &text), "").refused();
+    let rotate =
+        finish(gatepost(&["keys", "--data", dir, "rotate"]).env("GATEPOST_KEYS", &text), "").refused();
     assert!(rotate.contains("change them there"), "{rotate}");
     let wrong = finish(gatepost(&["keys", "--data", dir, "list"]).env("GATEPOST_KEYS", "x"), "").refused();
     assert!(wrong.contains("variable GATEPOST_KEYS"), "{wrong}");
@@ -87,7 +88,9 @@ fn every_kind_is_rotated_and_the_last_sealing_key_stays() {
         assert!(list.contains(wanted), "{wanted}: {list}");
     }
     let file = std::fs::read_to_string(shop.0.path().join("keys.toml")).unwrap();
-    for value in file.lines().filter_map(|line| line.split_once(" = ")).map(|(_, value)| value.trim_matches('"')) {
+    for value in
+        file.lines().filter_map(|line| line.split_once(" = ")).map(|(_, value)| value.trim_matches('"'))
+    {
         assert!(value.len() < 16 || !list.contains(value), "a key is printed");
     }
     // What was sealed and mixed with the older ones can still be read.

@@ -23,7 +23,10 @@ async fn requests_and_changes_are_listed_newest_first() {
     assert!(!printed.contains("secret_of_the_query"), "queries can hold anything: they are not kept");
     assert_eq!(log(&["--limit", "1"]).lines().filter(|line| line.contains("/ords/")).count(), 1);
 
-    server.sql("hr", "begin ords.create_role('late'); ords.delete_role('late'); ords.create_role('last'); end;");
+    server.sql(
+        "hr",
+        "begin ords.create_role('late'); ords.delete_role('late'); ords.create_role('last'); end;",
+    );
     let changes = log(&["--changes", "--limit", "3"]);
     let newest = changes.lines().nth(2).unwrap();
     for wanted in ["tester", "sql", "create", "role", "last"] {

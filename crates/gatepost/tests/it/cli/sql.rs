@@ -62,7 +62,10 @@ fn json_is_one_array_a_query_and_nothing_else() {
 fn csv_quotes_what_needs_it() {
     let shop = Shop::new("sql-csv");
     let printed = as_format(&shop, "csv", MIXED).ok();
-    assert!(printed.starts_with("id,name,price,photo\r\n1,\"a \"\"b\"\", c\",1.5,AAE=\r\n2,\"two\nlines\",2,\r\n"));
+    assert!(
+        printed
+            .starts_with("id,name,price,photo\r\n1,\"a \"\"b\"\", c\",1.5,AAE=\r\n2,\"two\nlines\",2,\r\n")
+    );
     assert!(printed.ends_with("module,items\r\nshop.v1,2\r\n"), "{printed}");
 }
 
@@ -104,7 +107,10 @@ fn an_error_names_the_place_and_the_nearest_name_and_ends_the_script() {
              did you mean `DEFINE_TEMPLATE`?",
         ),
         ("begin\n  ords.define_module(p_modul_name => 'x');\nend;", "line 2, column 22"),
-        ("begin\n  oauth.create_client('c', 'client_credentials', p_privilege_names => 'no.such');\nend;", "line 2"),
+        (
+            "begin\n  oauth.create_client('c', 'client_credentials', p_privilege_names => 'no.such');\nend;",
+            "line 2",
+        ),
         ("begin ords.define_module('x', '/x/') end;", "line 1, column 37"),
         ("begin\n  ords.define_module('x, '/x/');\nend;\n/\n", "line 2"),
         ("begin if true then null; end;", "line 1"),
@@ -175,15 +181,15 @@ fn without_a_schema_the_script_chooses_one() {
     let message = run("select 1 as x").refused();
     assert!(message.contains("no schema is chosen") && message.contains("--schema"), "{message}");
     run("begin ords.enable_schema(p_schema => 'SHOP'); ords.define_module('m', '/m/'); end;\n/\nselect * from user_ords_modules").ok();
-    let message =
-        finish(&mut shop.command("sql", &["--schema", "shp"]), "select 1 as x").refused();
+    let message = finish(&mut shop.command("sql", &["--schema", "shp"]), "select 1 as x").refused();
     assert!(message.contains("shp") && message.contains("did you mean `shop`?"), "{message}");
 }
 
 #[test]
 fn limit_cuts_what_is_printed_and_says_so() {
     let shop = Shop::new("sql-limit");
-    let script = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 100) select i from n";
+    let script =
+        "with recursive n(i) as (select 1 union all select i + 1 from n where i < 100) select i from n";
     let outcome = finish(&mut shop.command("sql", &["--schema", "shop", "--limit", "3"]), script);
     assert!(outcome.stdout.ends_with("(3 rows)\n\n"));
     assert!(outcome.stderr.contains("more rows"));

@@ -43,9 +43,13 @@ async fn what_the_server_refuses_is_told_without_the_secret() {
     assert!(message.contains("invalid_scope") && !message.contains(&client.secret), "{message}");
     let message = token(&server, &client.id, &[], " \n", None).refused();
     assert!(message.contains("no secret on standard input"), "{message}");
-    let mut elsewhere = gatepost(&["token", "--url", &format!("{}/healthz", server.base_url), "--client-id", "x"]);
+    let mut elsewhere =
+        gatepost(&["token", "--url", &format!("{}/healthz", server.base_url), "--client-id", "x"]);
     assert!(finish(&mut elsewhere, "secret").refused().contains("/healthz"));
     let mut nobody = gatepost(&["token", "--url", "http://127.0.0.1:1/token", "--client-id", "x"]);
     let message = finish(&mut nobody, &client.secret).refused();
-    assert!(message.contains("calling http://127.0.0.1:1/token") && !message.contains(&client.secret), "{message}");
+    assert!(
+        message.contains("calling http://127.0.0.1:1/token") && !message.contains(&client.secret),
+        "{message}"
+    );
 }

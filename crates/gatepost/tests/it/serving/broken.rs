@@ -70,7 +70,9 @@ fn a_catalog_of_a_newer_program_or_of_another_one_is_refused() {
     sqlite(&shop.0, "catalog.db").pragma_update(None, "user_version", 99).unwrap();
     assert_refused(&shop, "the file has version 99, this program knows");
     std::fs::remove_file(&path).unwrap();
-    sqlite(&shop.0, "catalog.db").execute_batch("create table mine (a); insert into mine values (1)").unwrap();
+    sqlite(&shop.0, "catalog.db")
+        .execute_batch("create table mine (a); insert into mine values (1)")
+        .unwrap();
     let before = std::fs::read(&path).unwrap();
     assert_refused(&shop, "tables of another program");
     assert!(std::fs::read(&path).unwrap() == before, "another program's file was changed");

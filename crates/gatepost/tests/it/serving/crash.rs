@@ -132,7 +132,12 @@ async fn a_server_that_is_killed_keeps_every_row_that_it_acknowledged_and_no_hal
     let kept: Vec<i64> = writers.join_all().await.concat();
 
     let server = TestServer::serve(shop.0.path());
-    let answer = http().post(server.url("shop/orders/all")).json(&serde_json::json!({ "no": -1 })).send().await.unwrap();
+    let answer = http()
+        .post(server.url("shop/orders/all"))
+        .json(&serde_json::json!({ "no": -1 }))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(answer.status(), StatusCode::CREATED);
     server.kill();
     for name in ["shop.db", "catalog.db", "logs.db"] {
@@ -149,6 +154,10 @@ async fn a_server_that_is_killed_keeps_every_row_that_it_acknowledged_and_no_hal
     assert_eq!(halves, 0, "requests that were half applied");
     let mut find = data.prepare("select count(*) from item where order_no = ?1").unwrap();
     for no in kept {
-        assert_eq!(find.query_row([no], |row| row.get::<_, i64>(0)).unwrap(), 2, "order {no} was acknowledged");
+        assert_eq!(
+            find.query_row([no], |row| row.get::<_, i64>(0)).unwrap(),
+            2,
+            "order {no} was acknowledged"
+        );
     }
 }

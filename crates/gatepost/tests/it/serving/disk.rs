@@ -48,7 +48,11 @@ async fn data_that_another_process_holds_is_503_with_a_time_to_come_back() {
     let busy = post(&server, "a").await;
     assert_eq!(busy.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(busy.headers().contains_key("retry-after"));
-    assert_eq!(get(&server.url("shop/notes/all"), None).await.status(), StatusCode::OK, "readers do not wait");
+    assert_eq!(
+        get(&server.url("shop/notes/all"), None).await.status(),
+        StatusCode::OK,
+        "readers do not wait"
+    );
     let message = shop.script("insert into note (text) values ('c');").refused();
     assert!(message.contains("another process") || message.contains("locked"), "{message}");
     holder.execute_batch("rollback").unwrap();
@@ -75,7 +79,11 @@ async fn a_catalog_that_another_process_holds_refuses_changes_and_serves_on() {
         request.basic_auth(&till.id, Some(&till.secret)).send().await.unwrap()
     };
     let refused = revoke().await;
-    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE, "a revocation that is not kept is no success");
+    assert_eq!(
+        refused.status(),
+        StatusCode::SERVICE_UNAVAILABLE,
+        "a revocation that is not kept is no success"
+    );
     assert!(refused.headers().contains_key("retry-after"));
     assert_eq!(post(&server, "meanwhile").await.status(), StatusCode::CREATED);
     let token_again = till.request(&server, "shop", &[]).await;
@@ -93,9 +101,8 @@ fn a_block_that_cannot_keep_its_definitions_says_what_became_of_its_data() {
     let shop = shop("busy-both");
     let holder = sqlite(&shop.0, "catalog.db");
     lock(&holder);
-    let message = shop
-        .script("begin insert into note (text) values ('x'); ords.create_role('late'); end;")
-        .refused();
+    let message =
+        shop.script("begin insert into note (text) values ('x'); ords.create_role('late'); end;").refused();
     assert!(message.contains("the block's data is committed, its definitions are not"), "{message}");
     assert!(message.contains("line 1, column 1"), "{message}");
 }
