@@ -3,9 +3,9 @@
 //! The caller gets code, text and a reference number; the cause is logged here once under that number. SQL text,
 //! driver messages and secrets are causes, never texts. The list is `docs/reference/errors.md`.
 
-use http::{HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 
-/// What went wrong, by stage: GP1xx request, GP2xx definition, GP3xx access, GP4xx database, GP9xx ourselves.
+/// What went wrong, by stage: `GP1xx` request, `GP2xx` definition, `GP3xx` access, `GP4xx` database, `GP9xx` ourselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
     /// The path is refused as it is spelled.
@@ -38,6 +38,8 @@ pub enum Code {
     NotRunnable,
     /// The schema's data cannot be reached.
     DataUnavailable,
+    /// The handler is defined and not yet compiled: a table or column is missing.
+    NotCompiled,
     /// No credentials.
     Unauthorized,
     /// The token is not accepted.
@@ -75,7 +77,7 @@ pub const USER_DEFINED_RESOURCE_ERROR: u16 = 555;
 
 impl Code {
     /// All of them, in the order of the reference page.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::BadPath,
         Self::WrongHost,
         Self::BadHeader,
@@ -91,6 +93,7 @@ impl Code {
         Self::MethodNotAllowed,
         Self::NotRunnable,
         Self::DataUnavailable,
+        Self::NotCompiled,
         Self::Unauthorized,
         Self::InvalidToken,
         Self::BadCredentials,
@@ -126,6 +129,7 @@ impl Code {
             Self::MethodNotAllowed => ("GP202", 405, "MethodNotAllowed"),
             Self::NotRunnable => ("GP203", 501, "NotImplemented"),
             Self::DataUnavailable => ("GP204", 503, "ServiceUnavailable"),
+            Self::NotCompiled => ("GP205", 503, "ServiceUnavailable"),
             Self::Unauthorized => ("GP301", 401, "Unauthorized"),
             Self::InvalidToken => ("GP302", 401, "Unauthorized"),
             Self::BadCredentials => ("GP303", 400, "BadRequest"),
@@ -167,10 +171,8 @@ pub struct Failure {
     pub detail: String,
     /// For the owner: logged, never sent.
     pub cause: Option<String>,
-    /// `WWW-Authenticate`, with a 401 or 403.
-    pub challenge: Option<HeaderValue>,
-    /// `Allow`, with a 405.
-    pub allow: Option<String>,
+    /// What the status asks for: `WWW-Authenticate` with a 401 or 403, `Allow` with a 405.
+    pub header: Option<Box<(HeaderName, HeaderValue)>>,
     /// `Retry-After` in seconds.
     pub retry_after_seconds: Option<u32>,
 }
@@ -178,14 +180,7 @@ pub struct Failure {
 impl Failure {
     /// A failure with a text for the caller.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self {
-            code,
-            detail: detail.into(),
-            cause: None,
-            challenge: None,
-            allow: None,
-            retry_after_seconds: None,
-        }
+        Self { code, detail: detail.into(), cause: None, header: None, retry_after_seconds: None }
     }
 
     /// Adds what only the owner may read.
@@ -198,7 +193,14 @@ impl Failure {
     /// Adds a challenge.
     #[must_use]
     pub fn challenge(mut self, challenge: HeaderValue) -> Self {
-        self.challenge = Some(challenge);
+        self.header = Some(Box::new((header::WWW_AUTHENTICATE, challenge)));
+        self
+    }
+
+    /// Says which methods there are.
+    #[must_use]
+    pub fn allow(mut self, methods: &str) -> Self {
+        self.header = HeaderValue::from_str(methods).ok().map(|methods| Box::new((header::ALLOW, methods)));
         self
     }
 

@@ -35,7 +35,7 @@ impl<'a> RequestBody<'a> {
             return Ok(Self::None);
         }
         let kind = media_type(content_type);
-        if kind == "application/x-www-form-urlencoded" {
+        if kind == "application/x-www-form-urlencoded" && (source.binds_members() || source.reads_body()) {
             return Self::form(bytes);
         }
         if !source.binds_members() || !is_json(&kind) {

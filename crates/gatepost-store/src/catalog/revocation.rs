@@ -1,6 +1,7 @@
 //! Single tokens that were revoked before they expired (RFC 7009).
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 
 use gatepost_rest::definition::Id;
 
@@ -53,7 +54,11 @@ impl Revocations {
 
 /// The stored spelling: 32 hexadecimal digits.
 pub(crate) fn encode(token: &TokenId) -> String {
-    token.iter().map(|byte| format!("{byte:02x}")).collect()
+    token.iter().fold(String::with_capacity(2 * token.len()), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 pub(crate) fn decode(text: &str) -> Option<TokenId> {

@@ -7,12 +7,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use gatepost_rest::plan::BindValue;
-use gatepost_rest::render::{self, Columns, Value};
+use gatepost_rest::render::{self, Columns, Value, Zone};
 use gatepost_rest::sql;
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, ErrorCode, OpenFlags, Statement};
+use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, Statement};
 
 use super::authorize::authorizer;
 use super::error::{execute_error, open_error, words};
@@ -41,6 +41,7 @@ pub(super) struct UserConnection {
     pub(super) sqlite: Connection,
     pub(super) watch: Arc<Watch>,
     described: RefCell<HashMap<u64, Arc<Described>>>,
+    zone: Zone,
 }
 
 /// A statement's columns, and the raw names by which a change of the schema is noticed.
@@ -107,7 +108,7 @@ impl UserConnection {
         let ticking = Arc::clone(&watch);
         sqlite.progress_handler(STEPS, Some(move || ticking.tick()))?;
         sqlite.authorizer(Some(authorizer(kind, Arc::clone(&watch))))?;
-        Ok(Self { sqlite, watch, described: RefCell::default() })
+        Ok(Self { sqlite, watch, described: RefCell::default(), zone: options.zone.clone() })
     }
 
     /// What an error of the job at hand means.
@@ -116,6 +117,18 @@ impl UserConnection {
             Some(ErrorCode::OperationInterrupted) => self.watch.reason(),
             _ => execute_error(error),
         }
+    }
+
+    /// Prepares a statement of a handler, or takes it from the cache.
+    pub(super) fn prepare(&self, text: &str) -> Result<CachedStatement<'_>, ExecuteError> {
+        self.sqlite.prepare_cached(text).map_err(|error| match self.error(&error) {
+            // The authorizer's refusal of a function comes with the general error code.
+            ExecuteError::Statement { message } if message.starts_with("not authorized") => {
+                ExecuteError::NotRunnable(message)
+            }
+            ExecuteError::Statement { message } => ExecuteError::NotCompiled { message },
+            other => other,
+        })
     }
 
     /// Prepares a statement, for its errors only.
@@ -128,7 +141,7 @@ impl UserConnection {
         let prepared = self.sqlite.prepare(&statement.text)?;
         let columns: Vec<_> = prepared.columns().collect();
         let pairs = columns.iter().map(|column| (column.name(), column.decl_type()));
-        Ok(Columns::describe(pairs, &statement.quoted))
+        Ok(Columns::describe(pairs, &statement.quoted, &self.zone))
     }
 
     /// The columns of a statement that is about to run or has just begun to, from the cache unless the schema

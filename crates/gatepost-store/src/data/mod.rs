@@ -29,7 +29,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use gatepost_rest::plan::Plan;
-use gatepost_rest::render::Columns;
+use gatepost_rest::render::{Columns, Zone};
 use gatepost_rest::source::{CompiledSource, Step};
 use tokio::sync::oneshot;
 
@@ -70,6 +70,8 @@ pub struct DataOptions {
     pub pages_max: u32,
     /// Whether reads of one row by a unique key run on the caller's thread.
     pub in_place: bool,
+    /// The zone of timestamps that carry none.
+    pub zone: Zone,
 }
 
 impl Default for DataOptions {
@@ -86,6 +88,7 @@ impl Default for DataOptions {
             value_bytes_max: 10_000_000,
             pages_max: 0,
             in_place: true,
+            zone: Zone::UTC,
         }
     }
 }

@@ -37,6 +37,7 @@ impl SqliteDatabase {
         if !create && !path.exists() {
             return Err(DatabaseError::Missing(path.to_owned()));
         }
+        make_private(path)?;
         let open = Open::new(path, migrations, create)?;
         Ok(Self { path: path.to_owned(), migrations: migrations.to_vec(), open: Mutex::new(open) })
     }
@@ -77,6 +78,20 @@ impl SqliteDatabase {
     fn lock(&self) -> MutexGuard<'_, Open> {
         // A panic while the lock was held left at most an open transaction, which its guard rolled back.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Makes a missing file so that only its owner can read it: it will hold digests of secrets, or who called what.
+/// SQLite gives its side files the same mode.
+fn make_private(path: &Path) -> Result<(), DatabaseError> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(DatabaseError::Unreachable(format!("{}: {error}", path.display()))),
     }
 }
 

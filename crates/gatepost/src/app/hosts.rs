@@ -18,7 +18,7 @@ pub(super) fn ours(public_url: Option<&str>, listen: std::net::SocketAddr) -> Ve
     match host.strip_suffix(default_port) {
         Some(bare) => hosts.push(bare.to_owned()),
         None if !host.rsplit(']').next().unwrap_or(host).contains(':') => {
-            hosts.push(format!("{host}{default_port}"))
+            hosts.push(format!("{host}{default_port}"));
         }
         None => {}
     }

@@ -8,6 +8,7 @@ mod hosts;
 pub mod key_file;
 pub mod principals;
 pub mod published;
+pub(crate) mod reveal;
 pub mod snapshot;
 pub mod throttle;
 mod watch;
@@ -22,6 +23,7 @@ use arc_swap::ArcSwap;
 use gatepost_oauth::KeyRing;
 use gatepost_rest::access::Unprotected;
 use gatepost_rest::definition::Id;
+use gatepost_rest::render::Zone;
 use gatepost_store::catalog::{Catalog, CatalogStore, Change, CommitError, DatabaseError, RevokedToken};
 use gatepost_store::data::{DataOptions, DataStore};
 use gatepost_store::logs::{LogLimits, LogStore};
@@ -212,7 +214,7 @@ impl App {
     ) -> Result<(), CommitError> {
         let now_ms = self.clock.now_ms();
         if self.snapshot.load().catalog.revocations.count_of(entry.client) >= REVOCATIONS_OF_CLIENT_MAX {
-            return self.replace_generation(entry.client, source);
+            return self.replace_generations(source, |client| client == entry.client);
         }
         self.store.revoke_token(token, entry, now_ms)?;
         Ok(self.refresh()?)
@@ -248,15 +250,17 @@ impl App {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).with_context(|| format!("folder {}", folder.display()))?;
         }
-        let store = DataStore::open(&path, self.data_options())
+        let store = DataStore::open(&path, self.data_options(schema))
             .with_context(|| format!("data of schema {schema}"))?;
         stores.insert(schema.to_owned(), store.clone());
         Ok(store)
     }
 
-    fn data_options(&self) -> DataOptions {
+    fn data_options(&self, schema: &str) -> DataOptions {
+        let zone = self.config.schemas.get(schema).and_then(|storage| Zone::parse(&storage.time_zone));
         let limits = &self.config.limits;
         DataOptions {
+            zone: zone.unwrap_or_default(),
             reader_threads: limits.readers,
             stream_threads: limits.streams,
             queue_max: limits.queue,
@@ -266,10 +270,15 @@ impl App {
         }
     }
 
-    fn replace_generation(&self, client: Id, source: &str) -> Result<(), CommitError> {
+    /// Ends every token of every client.
+    pub fn end_all_tokens(&self, source: &str) -> Result<(), CommitError> {
+        self.replace_generations(source, |_| true)
+    }
+
+    fn replace_generations(&self, source: &str, of: impl Fn(Id) -> bool) -> Result<(), CommitError> {
         let base = Arc::clone(&self.snapshot.load().catalog);
         let mut changed = base.as_ref().clone();
-        if let Some(client) = changed.clients.get_mut(&client) {
+        for (_, client) in changed.clients.iter_mut().filter(|(id, _)| of(**id)) {
             Arc::make_mut(client).generation = u64::from_le_bytes(clock::random_bytes());
         }
         let change = Change { author: "gatepost".into(), source: source.into(), now_ms: self.clock.now_ms() };
@@ -293,14 +302,15 @@ impl App {
             {
                 return Arc::clone(known);
             }
-            let data = self
-                .data(&schema.name)
-                .inspect_err(|error| {
-                    tracing::error!(schema = schema.name, "data cannot be opened: {error:#}")
-                })
-                .ok();
+            let data = self.data(&schema.name);
+            // Asked for every second while it is missing; told once.
+            if let Err(error) = &data
+                && known.is_none_or(|known| known.data.is_some())
+            {
+                tracing::error!(schema = schema.name, "data cannot be opened: {error:#}");
+            }
             let issuer = self.issuer(&schema.alias);
-            Arc::new(PublishedSchema::build(catalog, schema, issuer, &ring, unprotected, data))
+            Arc::new(PublishedSchema::build(catalog, schema, issuer, &ring, unprotected, data.ok()))
         });
         self.snapshot.store(Arc::new(snapshot));
     }

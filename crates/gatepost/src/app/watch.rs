@@ -44,15 +44,12 @@ fn follow(app: &Weak<App>, stop: &AtomicBool) {
     let mut failing = false;
     while !stop.load(Ordering::Acquire) {
         let Some(app) = app.upgrade() else { return };
-        let outcome = match app.reopen_if_replaced() {
-            Ok(replaced) => {
-                if replaced {
-                    tracing::warn!("the catalog file was replaced; serving the new one");
-                }
-                app.refresh()
+        let outcome = app.reopen_if_replaced().and_then(|replaced| {
+            if replaced {
+                end_tokens(&app);
             }
-            Err(error) => Err(error),
-        };
+            app.refresh()
+        });
         // A failure is logged once, and its end is logged.
         match (&outcome, failing) {
             (Err(error), false) => tracing::error!(%error, "the catalog cannot be read"),
@@ -80,4 +77,18 @@ fn look_at_files(app: &App, keys_modified: &mut Option<std::time::SystemTime>) {
         }
     }
     app.retry_data();
+    if let Err(error) = app.forget_revealed_secrets() {
+        tracing::warn!(%error, "secrets whose time to be read is over are still in the catalog, sealed");
+    }
+}
+
+/// A catalog file that took the place of the old one may not know of revocations that the old one knew, so all
+/// tokens end with it.
+fn end_tokens(app: &App) {
+    tracing::warn!(
+        "the catalog file was replaced: serving the new one, and every token issued so far has ended"
+    );
+    if let Err(error) = app.end_all_tokens("catalog file replaced") {
+        tracing::error!(%error, "tokens of the replaced catalog may still be valid; run `gatepost keys rotate`");
+    }
 }

@@ -90,7 +90,7 @@ impl Demo {
                 known.as_ref().map(|known| &known.limited_client_secret),
             )?,
         ];
-        serve(app, socket, |app| {
+        serve(&app, socket, |app| {
             let description = describe(app, secrets)?;
             write_private(&file, &serde_json::to_vec_pretty(&description)?)
                 .with_context(|| file.display().to_string())?;

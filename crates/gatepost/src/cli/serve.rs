@@ -31,7 +31,7 @@ impl Serve {
         let socket = bind(&mut config)?;
         let keys = key_source(&config);
         let app = App::open(config, keys, Clock::System, Open::Existing)?;
-        serve(Arc::new(app), socket, |app| {
+        serve(&Arc::new(app), socket, |app| {
             println!("gatepost serves {}", app.base_url);
             Ok(())
         })
@@ -48,16 +48,16 @@ pub(super) fn bind(config: &mut Config) -> anyhow::Result<TcpListener> {
 
 /// Calls `ready` and serves until the process is told to stop.
 pub(super) fn serve(
-    app: Arc<App>,
+    app: &Arc<App>,
     socket: TcpListener,
     ready: impl FnOnce(&App) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let watch = Watch::start(&app)?;
+    let watch = Watch::start(app)?;
     runtime.block_on(async {
-        let listener = Listener::new(socket, &app)?;
-        ready(&app)?;
-        listener.serve(Arc::clone(&app), stop_signal()).await;
+        let listener = Listener::new(socket, app)?;
+        ready(app)?;
+        listener.serve(Arc::clone(app), stop_signal()).await;
         anyhow::Ok(())
     })?;
     drop(watch);

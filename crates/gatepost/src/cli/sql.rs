@@ -12,10 +12,10 @@ use crate::script::{self, Event, ScriptOptions};
 /// Scripts beyond this size are refused.
 const SCRIPT_BYTES_MAX: u64 = 64 << 20;
 
-/// Run a script: blocks of ORDS, OAUTH, ORDS_SECURITY and GATEPOST calls, queries and changes, in any order.
+/// Run a script: blocks of ORDS, OAUTH, `ORDS_SECURITY` and GATEPOST calls, queries and changes, in any order.
 ///
 /// Each block and each other statement is a transaction of its own. The first that fails takes no effect and ends
-/// the script. The views user_ords_modules, user_ords_clients and so on can be queried and joined with the
+/// the script. The views `user_ords_modules`, `user_ords_clients` and so on can be queried and joined with the
 /// schema's tables.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -37,8 +37,14 @@ pub(super) struct Sql {
     /// The most rows of a query that are printed.
     #[arg(long, value_name = "ROWS")]
     limit: Option<usize>,
-    /// The script itself.
-    #[arg(short = 'c', long = "command", value_name = "TEXT", conflicts_with = "file")]
+    /// The script itself. It may begin with a comment, `-- …`.
+    #[arg(
+        short = 'c',
+        long = "command",
+        value_name = "TEXT",
+        conflicts_with = "file",
+        allow_hyphen_values = true
+    )]
     command: Option<String>,
     /// A file with the script; without it, standard input.
     #[arg(value_name = "FILE")]
@@ -97,17 +103,14 @@ impl Sql {
             return Ok(text.clone());
         }
         let mut bytes = Vec::new();
-        match &self.file {
-            Some(path) => {
-                let file = std::fs::File::open(path).with_context(|| path.display().to_string())?;
-                file.take(SCRIPT_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+        if let Some(path) = &self.file {
+            let file = std::fs::File::open(path).with_context(|| path.display().to_string())?;
+            file.take(SCRIPT_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+        } else {
+            if io::stdin().is_terminal() {
+                eprintln!("Reading a script from the terminal; end it with Ctrl-D.");
             }
-            None => {
-                if io::stdin().is_terminal() {
-                    eprintln!("Reading a script from the terminal; end it with Ctrl-D.");
-                }
-                io::stdin().lock().take(SCRIPT_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-            }
+            io::stdin().lock().take(SCRIPT_BYTES_MAX + 1).read_to_end(&mut bytes)?;
         }
         if bytes.len() as u64 > SCRIPT_BYTES_MAX {
             bail!("the script is larger than {} MiB", SCRIPT_BYTES_MAX >> 20);

@@ -11,7 +11,7 @@ const SECRET_VARIABLE: &str = "GATEPOST_CLIENT_SECRET";
 
 /// Get an access token with the client credentials grant.
 ///
-/// The secret comes from variable GATEPOST_CLIENT_SECRET or from standard input, never from an argument: arguments
+/// The secret comes from variable `GATEPOST_CLIENT_SECRET` or from standard input, never from an argument: arguments
 /// can be seen by others.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:

@@ -10,8 +10,10 @@ mod server;
 mod storage;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use gatepost_rest::render::Zone;
 use http::Uri;
 
 pub use access::{Access, Oauth, Secrets, UnprotectedRoutes};
@@ -128,7 +130,7 @@ impl Config {
             check_public_url(url)?;
         }
         for (name, storage) in &self.schemas {
-            if jiff::tz::TimeZone::get(&storage.time_zone).is_err() {
+            if Zone::parse(&storage.time_zone).is_none() {
                 return Err(ConfigError(format!(
                     "schemas.{name}.time_zone: `{}` is no time zone",
                     storage.time_zone
@@ -212,11 +214,11 @@ impl Config {
         ];
         let mut page = String::from(include_str!("reference.md"));
         for (section, keys) in sections {
-            page.push_str(&format!("\n## [{section}]\n\n| key | default | meaning |\n|---|---|---|\n"));
+            let _ = write!(page, "\n## [{section}]\n\n| key | default | meaning |\n|---|---|---|\n");
             for key in keys {
                 let default =
                     if key.default.is_empty() { "–".into() } else { format!("`{}`", key.default) };
-                page.push_str(&format!("| `{}` | {default} | {} |\n", key.name, key.help));
+                let _ = writeln!(page, "| `{}` | {default} | {} |", key.name, key.help);
             }
         }
         page

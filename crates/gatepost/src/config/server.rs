@@ -15,8 +15,8 @@ section! {
         public_url: Option<String> = None,
         /// The first path segment of all services.
         context: String = "/ords".to_owned(),
-        /// Where `/readyz` details and `/metrics` may be asked from besides loopback: an address of its own to
-        /// listen on.
+        /// Where `/healthz` and `/readyz` can be asked from elsewhere, over plain HTTP. Without it they answer
+        /// loopback only, on the address above.
         health_listen: Option<SocketAddr> = None,
         /// Addresses of reverse proxies whose `X-Forwarded-For` counts.
         trusted_proxies: Vec<std::net::IpAddr> = Vec::new(),

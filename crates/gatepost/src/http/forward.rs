@@ -26,7 +26,7 @@ pub(super) async fn answer(
     let (served, head, _) = call.context();
     let status = reply.status;
     let Some(target) = Target::resolve(served, head.uri.path(), location) else {
-        return with_location(call.render(reply, &head.headers)?, location);
+        return Ok(with_location(call.render(reply, &head.headers)?, location));
     };
     let forwarded = match &target.inside {
         Some(path) => fetch(call, path, &target.uri, facts).await.ok(),
@@ -44,7 +44,7 @@ pub(super) async fn answer(
             &head.headers,
         )?,
     };
-    with_location(response, &target.url)
+    Ok(with_location(response, &target.url))
 }
 
 async fn fetch(
@@ -69,11 +69,11 @@ fn get_head(uri: &Uri) -> Parts {
     request.into_parts().0
 }
 
-fn with_location(mut response: Response<Body>, location: &str) -> Result<Response<Body>, Failure> {
+fn with_location(mut response: Response<Body>, location: &str) -> Response<Body> {
     if let Ok(location) = HeaderValue::from_str(location) {
         response.headers_mut().insert(header::LOCATION, location);
     }
-    Ok(response)
+    response
 }
 
 /// Where a location leads.

@@ -1,7 +1,13 @@
-//! `/healthz`: the process answers. `/readyz`: it can decide and serve.
+//! `/healthz`: the process answers. `/readyz`: it can decide and serve. Both are for loopback, or for whoever can
+//! reach the listener that `server.health_listen` names.
 
+use std::sync::Arc;
+
+use axum::Router;
 use axum::body::Body;
+use axum::routing::get;
 use http::{Method, Response, StatusCode, header};
+use tokio::net::TcpListener;
 
 use crate::app::App;
 use crate::error::{Code, Failure};
@@ -15,6 +21,20 @@ pub(super) fn alive(method: &Method) -> Result<Response<Body>, Failure> {
 /// The catalog was confirmed lately and every schema's data is open; else 503 with the reasons.
 pub(super) fn ready(app: &App, method: &Method) -> Result<Response<Body>, Failure> {
     only_get(method)?;
+    Ok(readiness(app))
+}
+
+/// Answers on a listener of its own until the task is dropped.
+pub(super) async fn serve(listener: TcpListener, app: Arc<App>) {
+    let routes = Router::new()
+        .route("/healthz", get(|| async { text(StatusCode::OK, "ok\n".into()) }))
+        .route("/readyz", get(move || async move { readiness(&app) }));
+    if let Err(error) = axum::serve(listener, routes).await {
+        tracing::error!(%error, "the health listener ended");
+    }
+}
+
+fn readiness(app: &App) -> Response<Body> {
     let mut problems = String::new();
     if app.is_stale() {
         problems.push_str("the catalog cannot be read\n");
@@ -23,18 +43,16 @@ pub(super) fn ready(app: &App, method: &Method) -> Result<Response<Body>, Failur
         problems.push_str("the data of a schema cannot be opened\n");
     }
     if problems.is_empty() {
-        return Ok(text(StatusCode::OK, "ready\n".into()));
+        return text(StatusCode::OK, "ready\n".into());
     }
-    Ok(text(StatusCode::SERVICE_UNAVAILABLE, problems))
+    text(StatusCode::SERVICE_UNAVAILABLE, problems)
 }
 
 fn only_get(method: &Method) -> Result<(), Failure> {
     if matches!(*method, Method::GET | Method::HEAD) {
         return Ok(());
     }
-    let mut failure = Failure::new(Code::MethodNotAllowed, "Only GET and HEAD");
-    failure.allow = Some("GET, HEAD".into());
-    Err(failure)
+    Err(Failure::new(Code::MethodNotAllowed, "Only GET and HEAD").allow("GET, HEAD"))
 }
 
 fn text(status: StatusCode, text: String) -> Response<Body> {

@@ -2,6 +2,7 @@
 
 pub mod authenticate;
 mod body;
+mod coding;
 mod conditional;
 mod cors;
 mod decide;
@@ -31,6 +32,7 @@ use crate::app::App;
 use crate::app::snapshot::Snapshot;
 use crate::config::AccessLog;
 use crate::error::{Code, Failure};
+use coding::Coding;
 use facts::Facts;
 
 /// Whose connection a request came on.
@@ -59,7 +61,8 @@ pub async fn dispatch(
     let method = request.method().clone();
     let raw_path = request.uri().path().to_owned();
     let head = method == Method::HEAD;
-    let mut response = match catch_panic(answer(&app, request, &mut facts)).await {
+    let coding = Coding::preferred(request.headers());
+    let mut response = match catch_panic(answer(&app, peer, request, &mut facts)).await {
         Ok(response) => response,
         Err(failure) => {
             facts.reason = if facts.reason.is_empty() { failure.code.facts().2 } else { facts.reason };
@@ -69,6 +72,8 @@ pub async fn dispatch(
     if head {
         // The body of an answer to HEAD is never sent; dropping it now ends a stream at once.
         *response.body_mut() = body::empty();
+    } else if let Some(coding) = coding {
+        response = coding::encode(response, coding).await;
     }
     respond::finish(response.headers_mut(), &facts, peer.tls);
     note(&app, &facts, &method, raw_path, response.status().as_u16());
@@ -77,6 +82,7 @@ pub async fn dispatch(
 
 async fn answer(
     app: &Arc<App>,
+    peer: Peer,
     request: Request<Incoming>,
     facts: &mut Facts,
 ) -> Result<Response<Body>, Failure> {
@@ -87,12 +93,13 @@ async fn answer(
     let path = RequestPath::parse(request.uri().path())
         .map_err(|bad| Failure::new(Code::BadPath, bad.to_string()))?;
     let segments: Vec<&str> = path.segments().iter().map(AsRef::as_ref).collect();
+    let local = peer.address.is_loopback() && !facts::is_forwarded(request.headers());
     let context = &app.config.server.context[1..];
     let snapshot = app.snapshot();
     let snapshot: &Arc<Snapshot> = &snapshot;
     match segments.as_slice() {
-        ["healthz"] => health::alive(request.method()),
-        ["readyz"] => health::ready(app, request.method()),
+        ["healthz"] if local => health::alive(request.method()),
+        ["readyz"] if local => health::ready(app, request.method()),
         [".well-known", document, within, alias] if *within == context => metadata(snapshot, document, alias),
         [within, alias, ..] if *within == context => {
             let Some(schema) = snapshot.schema(alias) else { return Err(no_such_schema()) };

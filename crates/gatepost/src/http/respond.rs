@@ -52,11 +52,8 @@ pub(super) fn failure(failure: &Failure, facts: &Facts, token_url: Option<&str>)
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
     headers.insert(header::CACHE_CONTROL, NO_STORE);
-    if let Some(challenge) = &failure.challenge {
-        headers.insert(header::WWW_AUTHENTICATE, challenge.clone());
-    }
-    if let Some(allow) = failure.allow.as_deref().and_then(|allow| HeaderValue::from_str(allow).ok()) {
-        headers.insert(header::ALLOW, allow);
+    if let Some((name, value)) = failure.header.as_deref() {
+        headers.insert(name, value.clone());
     }
     if let Some(seconds) = failure.retry_after_seconds {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));

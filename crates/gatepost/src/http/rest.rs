@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use bytes::Bytes;
 use gatepost_rest::access::{Admission, RequestMethod};
-use gatepost_rest::definition::{EtagType, Handler, Method};
+use gatepost_rest::definition::{EtagType, Handler, Method, RESERVED_SEGMENTS};
 use gatepost_rest::path::{PathTail, RequestPath};
 use gatepost_rest::plan::{LinkBase, PageSettings, RequestBody, RequestValues, plan};
 use gatepost_rest::router::{Captures, Found};
@@ -96,7 +96,7 @@ async fn answer(
         served.app.throttle.take_request(known.client.id, facts.at_ms).map_err(too_many)?;
     }
     let tail = served.path.below(2);
-    let found = served.schema.router.find(tail);
+    let found = find(served.schema, tail);
     let template = found.as_ref().map(|found| found.value);
     facts.route =
         template.map(|template| format!("{} {}", template.module.name, template.template().pattern));
@@ -197,16 +197,14 @@ impl<'a> Call<'a> {
         let template = found.value;
         let RequestMethod::Handler(method) = method else { return Ok(None) };
         let Some((handler, published)) = template.handler(method) else {
-            let mut failure =
-                Failure::new(Code::MethodNotAllowed, "This resource has no handler for the method");
-            failure.allow = Some(allow(template));
-            return Err(failure);
+            let failure = Failure::new(Code::MethodNotAllowed, "This resource has no handler for the method");
+            return Err(failure.allow(&allow(template)));
         };
         let source = template.compiled(handler, published).map_err(|construct| {
             Failure::new(Code::NotRunnable, "This handler is defined, and its source cannot run here")
-                .because(format!("{} {method:?} /{}: {construct}", template.module.name, join(tail)))
+                .because(format!("{} {} /{}: {construct}", template.module.name, method.as_str(), join(tail)))
         })?;
-        Ok(Some(Self { served, head, caller, template, handler, source, captures: found.captures.clone() }))
+        Ok(Some(Self { served, head, caller, template, handler, source, captures: found.captures }))
     }
 
     async fn answer(&self, incoming: Incoming, facts: &mut Facts) -> Result<Response<Body>, Failure> {
@@ -230,7 +228,7 @@ impl<'a> Call<'a> {
                 let source = self.template.compiled(handler, published).ok();
                 match source {
                     Some(source) => {
-                        let get = Call { handler, source, captures: self.captures.clone(), ..*self };
+                        let get = Call { handler, source, captures: self.captures, ..*self };
                         get.execute(&Bytes::new()).await.ok().and_then(|reply| get.entity_tag(&reply))
                     }
                     None => None,
@@ -283,7 +281,7 @@ impl<'a> Call<'a> {
         };
         let plan = plan(self.source, self.page_settings(), self.link_base(), &values).map_err(bad)?;
         let limits = self.served.limits(self.source.writes);
-        let reply = self.served.data()?.execute(plan, limits).await.map_err(|error| self.failed(error))?;
+        let reply = self.served.data()?.execute(plan, limits).await.map_err(|error| self.failed(&error))?;
         if reply.not_found {
             return Err(Failure::new(Code::NoRow, "Nothing was found"));
         }
@@ -305,7 +303,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    fn failed(&self, error: ExecuteError) -> Failure {
+    fn failed(&self, error: &ExecuteError) -> Failure {
         let template = self.template;
         let place = format!(
             "schema {} module {} template {} {}",
@@ -314,7 +312,7 @@ impl<'a> Call<'a> {
             template.template().pattern,
             self.handler.method.as_str(),
         );
-        execution_failure(&error).because(format!("{place}: {error}"))
+        execution_failure(error).because(format!("{place}: {error}"))
     }
 
     /// Turns a reply into an answer.
@@ -328,10 +326,10 @@ impl<'a> Call<'a> {
                     .because(error)
             })?,
         };
-        if get && let Some(tag) = tag.as_ref().filter(|tag| conditional::is_known(request, tag)) {
+        if get && let Some(known) = tag.as_ref().and_then(|tag| conditional::known_as(request, tag)) {
             let mut response = Response::new(Body::empty());
             *response.status_mut() = StatusCode::NOT_MODIFIED;
-            self.describe(response.headers_mut(), Some(tag));
+            self.describe(response.headers_mut(), Some(&known));
             return Ok(response);
         }
         let mut response = Response::new(match reply.body {
@@ -393,12 +391,18 @@ impl<'a> Call<'a> {
     ) -> Result<Self, Failure> {
         let tail = served.path.below(2);
         let method = RequestMethod::Handler(Method::Get);
-        let found = served.schema.router.find(tail);
+        let found = find(served.schema, tail);
         decide::admit(served.schema, found.as_ref().map(|found| found.value), tail, method, caller, facts)?;
         let found = found.ok_or_else(|| decide::not_found(served.schema, tail))?;
         let call = Self::new(served, head, caller, &found, tail, method)?;
         call.ok_or_else(|| decide::not_found(served.schema, tail))
     }
+}
+
+/// Routes a path. What belongs to Gatepost below an alias is no module's, whatever a template can spell.
+fn find<'a>(schema: &'a PublishedSchema, tail: PathTail<'a>) -> Option<Found<'a, 'a, PublishedTemplate>> {
+    let reserved = tail.segments.first().is_some_and(|first| RESERVED_SEGMENTS.contains(&first.as_ref()));
+    if reserved { None } else { schema.router.find(tail) }
 }
 
 /// Rows on their way to the caller. It ends with an error when they were cut short, so that no truncated answer
@@ -421,6 +425,10 @@ fn execution_failure(error: &ExecuteError) -> Failure {
     match error {
         ExecuteError::NotRunnable(_) => {
             Failure::new(Code::NotRunnable, "This handler's source cannot run here")
+        }
+        ExecuteError::NotCompiled { .. } => {
+            Failure::new(Code::NotCompiled, "This handler waits for the database objects that it uses")
+                .retry_after(60)
         }
         ExecuteError::Statement { .. } | ExecuteError::BadOutput(_) => {
             Failure::new(Code::StatementFailed, "The statement of this handler failed")
@@ -486,8 +494,10 @@ fn join(tail: PathTail<'_>) -> String {
     tail.segments.join("/")
 }
 
+type Pairs<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
+
 /// Decodes a query string: `+` is a space, `%XX` a byte, UTF-8 throughout.
-fn query_pairs(query: Option<&str>) -> Result<Vec<(Cow<'_, str>, Cow<'_, str>)>, Failure> {
+fn query_pairs(query: Option<&str>) -> Result<Pairs<'_>, Failure> {
     let Some(query) = query else { return Ok(Vec::new()) };
     let mut pairs = Vec::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -16,7 +17,7 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
 use super::tls::Certificates;
-use super::{Peer, dispatch};
+use super::{Peer, dispatch, health};
 use crate::app::App;
 
 /// How long a TLS handshake may take.
@@ -25,17 +26,24 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// A bound listener.
 #[derive(Debug)]
 pub struct Listener {
-    listener: TcpListener,
+    socket: TcpListener,
     certificates: Option<Arc<Certificates>>,
+    health: Option<TcpListener>,
 }
 
 impl Listener {
     /// Takes over a bound socket.
     pub fn new(socket: std::net::TcpListener, app: &App) -> anyhow::Result<Self> {
         socket.set_nonblocking(true)?;
-        let listener = TcpListener::from_std(socket)?;
+        let socket = TcpListener::from_std(socket)?;
         let certificates = Certificates::load(&app.config)?.map(Arc::new);
-        Ok(Self { listener, certificates })
+        let health = app.config.server.health_listen.map(|address| {
+            let socket =
+                std::net::TcpListener::bind(address).with_context(|| format!("listening on {address}"))?;
+            socket.set_nonblocking(true)?;
+            anyhow::Ok(TcpListener::from_std(socket)?)
+        });
+        Ok(Self { socket, certificates, health: health.transpose()? })
     }
 
     /// Serves until `stop` resolves and then for as long as requests in flight may take.
@@ -44,12 +52,13 @@ impl Listener {
         let graceful = GracefulShutdown::new();
         let acceptor = self.certificates.as_ref().map(|certificates| certificates.acceptor());
         let reload = self.certificates.clone().map(|certificates| tokio::spawn(certificates.follow()));
+        let health = self.health.map(|listener| tokio::spawn(health::serve(listener, Arc::clone(&app))));
         let mut stop = std::pin::pin!(stop);
         loop {
             let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { break };
             let accepted = tokio::select! {
                 () = &mut stop => break,
-                accepted = self.listener.accept() => accepted,
+                accepted = self.socket.accept() => accepted,
             };
             match accepted {
                 Ok((stream, address)) => {
@@ -68,9 +77,9 @@ impl Listener {
                 }
             }
         }
-        drop(self.listener);
-        if let Some(reload) = reload {
-            reload.abort();
+        drop(self.socket);
+        for task in [reload, health].into_iter().flatten() {
+            task.abort();
         }
         let patience = Duration::from_secs(u64::from(app.config.server.shutdown_seconds));
         if tokio::time::timeout(patience, graceful.shutdown()).await.is_err() {

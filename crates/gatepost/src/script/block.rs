@@ -21,6 +21,7 @@ use super::{changes, doors, packages};
 
 /// Codes of Oracle's own that exception handlers know.
 const DUPLICATE_KEY: i32 = -1;
+const NO_SUCH_TABLE: i32 = -942;
 const SQL_FAILED: i32 = -900;
 
 impl Driver<'_> {
@@ -201,6 +202,10 @@ impl Driver<'_> {
 
     /// ROLLBACK drops what the block did since its last COMMIT.
     fn roll_back(&mut self, run: &mut BlockRun) -> Answer {
+        if run.wrote_since_commit && self.options.dry_run {
+            let message = "a dry run is one transaction and cannot undo changes of data halfway";
+            return Answer::Failed(Raised::new(SQL_FAILED, message));
+        }
         if run.wrote_since_commit && run.wrote_before_commit {
             let message = "ROLLBACK cannot part the data that this block changed before its COMMIT from what came \
                            after; make them two blocks";
@@ -305,8 +310,14 @@ impl SqlFailure {
             Self::Database(error) => error.message,
         };
         let lower = message.to_lowercase();
-        let duplicate = lower.contains("unique constraint") || lower.contains("duplicate key");
-        Raised::new(if duplicate { DUPLICATE_KEY } else { SQL_FAILED }, message)
+        let code = if lower.contains("unique constraint") || lower.contains("duplicate key") {
+            DUPLICATE_KEY
+        } else if lower.contains("no such table") || lower.contains("does not exist") {
+            NO_SUCH_TABLE
+        } else {
+            SQL_FAILED
+        };
+        Raised::new(code, message)
     }
 }
 

@@ -194,6 +194,7 @@ fn delete_module(scope: &mut Scope<'_>, bound: &Bound) -> Result<Value, Refusal>
     for privilege in listing {
         let mut privilege = (*privilege).clone();
         privilege.modules.retain(|module| *module != id);
+        working.note(format!("privilege `{}` no longer names module `{name}`", privilege.name));
         privilege.audit = working.audit_after(Some(&privilege.audit));
         working.put_privilege(privilege);
     }

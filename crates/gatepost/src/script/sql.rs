@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use gatepost_plsql::{Diagnostic, Position, Statement};
 use gatepost_rest::definition::Schema;
+use gatepost_rest::sql::Dialect;
 
 use super::driver::Driver;
 use super::event::Event;
@@ -13,6 +14,12 @@ impl Driver<'_> {
         let at = statement.position;
         let catalog = self.catalog();
         let schema = self.current_schema(at)?;
+        if self.host.dialect(&schema) == Dialect::Sqlite
+            && let Some(construct) = foreign_to_sqlite(&statement.text)
+        {
+            self.note(at.line, format!("{construct} is not run: SQLite has no such thing"));
+            return Ok(());
+        }
         let dictionary = self.dictionary(&catalog, Some(Arc::clone(&schema)));
         let session = self.session(&schema).map_err(|message| Diagnostic::new(message, at))?;
         let result = match session.run(&statement.text, &[], &dictionary) {
@@ -69,6 +76,24 @@ fn verb(text: &str) -> String {
     match kind.filter(|_| is_ddl) {
         Some(kind) => format!("{first} {kind}"),
         None => first,
+    }
+}
+
+/// What no SQLite can run, though scripts for Oracle hold it beside their definitions: rights, accounts, stored code.
+fn foreign_to_sqlite(text: &str) -> Option<String> {
+    let words = text.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| !word.is_empty());
+    let mut words = words.map(str::to_ascii_uppercase);
+    let first = words.next()?;
+    match first.as_str() {
+        "GRANT" | "REVOKE" | "COMMENT" => Some(first),
+        "ALTER" | "CREATE" | "DROP" => {
+            let modifiers = ["OR", "REPLACE", "EDITIONABLE", "NONEDITIONABLE", "PUBLIC", "FORCE"];
+            let kind = words.find(|word| !modifiers.contains(&word.as_str()))?;
+            let foreign =
+                ["SESSION", "SYSTEM", "USER", "ROLE", "PROCEDURE", "FUNCTION", "PACKAGE", "TYPE", "SYNONYM"];
+            foreign.contains(&kind.as_str()).then(|| format!("{first} {kind}"))
+        }
+        _ => None,
     }
 }
 

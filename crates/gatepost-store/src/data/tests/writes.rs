@@ -35,7 +35,11 @@ async fn together(
 
 #[tokio::test]
 async fn one_bad_request_never_takes_its_neighbours() {
-    let options = DataOptions { write_time: Duration::from_millis(60), ..DataOptions::default() };
+    let options = DataOptions {
+        write_time: Duration::from_millis(60),
+        busy_wait: Duration::from_secs(10),
+        ..DataOptions::default()
+    };
     let fixture = Fixture::with(ITEMS, options);
     let good = || post("insert into item (name, price) values (:name, 1)");
     let endless = "insert into item (name, price) with recursive n(x) as (select 1 union all select x + 1 from n) \
@@ -66,7 +70,7 @@ async fn one_bad_request_never_takes_its_neighbours() {
         .map(|result| match result {
             Ok(_) => "ok".to_owned(),
             Err(ExecuteError::Constraint { kind, .. }) => format!("{kind:?}"),
-            Err(ExecuteError::Statement { .. }) => "statement".into(),
+            Err(ExecuteError::NotCompiled { .. }) => "not compiled".into(),
             Err(other) => format!("{other:?}"),
         })
         .collect();
@@ -78,7 +82,7 @@ async fn one_bad_request_never_takes_its_neighbours() {
             "ok",
             "Unique",
             "ForeignKey",
-            "statement",
+            "not compiled",
             "ok",
             "Timeout",
             "Unique",
@@ -148,7 +152,7 @@ async fn a_lock_of_another_process_is_busy() {
 
 #[tokio::test]
 async fn a_full_disk_fails_and_the_writer_goes_on() {
-    let options = DataOptions { pages_max: 40, ..DataOptions::default() };
+    let options = DataOptions { pages_max: 40, busy_wait: Duration::from_secs(10), ..DataOptions::default() };
     let fixture = Fixture::with(ITEMS, options);
     fixture.raw().execute_batch("create table blobs (b)").unwrap();
     let insert = post("insert into item (name, price) values (:name, 1)");
@@ -245,6 +249,32 @@ async fn returning_into_takes_exactly_one_row() {
     assert_eq!(fixture.number("select count(*) from emp where sal = 1"), 0);
     let none = post("begin update emp set sal = 1 where empno = 1 returning 404 into :status_code; end;");
     assert_eq!(fixture.run(&none, "").await.unwrap().status, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn reads_see_what_was_answered_before() {
+    let fixture = Fixture::new(ITEMS);
+    let insert = post("insert into item (name, price) values (:name, 1)");
+    let point = get(SourceType::QueryOneRow, "select price from item where name = :name");
+    let scan = get(SourceType::QueryOneRow, "select count(*) as n from item where name || '' = :name");
+    let tasks: Vec<_> = (0..16)
+        .map(|task| {
+            let (store, sources) = (fixture.store.clone(), [insert.clone(), point.clone(), scan.clone()]);
+            tokio::spawn(async move {
+                for number in 0..25 {
+                    let query = format!("name=n{task}-{number}");
+                    store.execute(request(&sources[0], &query), limits()).await.unwrap();
+                    let found = store.execute(request(&sources[1], &query), limits()).await.unwrap();
+                    assert_eq!(body(found), r#"{"price":1}"#);
+                    let found = store.execute(request(&sources[2], &query), limits()).await.unwrap();
+                    assert_eq!(body(found), r#"{"n":1}"#);
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
 }
 
 #[tokio::test]

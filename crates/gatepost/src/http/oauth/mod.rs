@@ -138,8 +138,9 @@ async fn answer(
     }
     let (head, body) = request.into_parts();
     let config = &endpoint.app.config;
-    let body =
-        body::read(body, config.oauth.body_bytes, config.limits.body_seconds).await.map_err(body_refusal)?;
+    let body = body::read(body, config.oauth.body_bytes, config.limits.body_seconds)
+        .await
+        .map_err(|failure| body_refusal(&failure))?;
     match name {
         "token" => token::answer(endpoint, &head.headers, &body, facts).await,
         "revoke" => revoke::answer(endpoint, &head.headers, &body, facts).await,
@@ -147,7 +148,7 @@ async fn answer(
     }
 }
 
-fn body_refusal(failure: Failure) -> Refusal {
+fn body_refusal(failure: &Failure) -> Refusal {
     let status = failure.code.status();
     let error = match failure.code {
         Code::BodyTooLarge => OauthError::invalid_request("The body is too large."),

@@ -5,6 +5,7 @@ use secrecy::SecretString;
 
 use super::host::{Host, developer, output, rows};
 use super::refusals::shop;
+use crate::app::reveal::without_expired_copies;
 use crate::script::{ScriptHost as _, ScriptOptions};
 
 const SECRETS: &str = "select client_secret, client_secret_2 from user_ords_clients where name = 'till'";
@@ -47,6 +48,17 @@ fn secret_is_seen_by_its_maker_and_administrators_for_a_while() {
     let other = ScriptOptions { author: "eve".into(), ..developer() };
     assert_eq!(seen_by(&host, &other), "********");
     assert!(accepts(&host, &new) && !accepts(&host, &secret));
+}
+
+#[test]
+fn readable_copies_are_forgotten_after_their_time() {
+    let host = shop();
+    let catalog = host.current();
+    let until = host.now_ms.get() + 15 * 60_000;
+    assert!(without_expired_copies(&catalog, until - 1).is_none());
+    let changed = without_expired_copies(&catalog, until).unwrap();
+    assert!(changed.clients.values().all(|client| client.secrets[0].reveal.is_none()));
+    assert!(without_expired_copies(&changed, until).is_none());
 }
 
 #[test]

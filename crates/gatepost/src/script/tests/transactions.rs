@@ -75,11 +75,12 @@ fn known_exceptions_of_sql() {
     let events = host.ok(
         "declare n number; begin
            insert into t values (1);
+           begin insert into nowhere values (1); exception when others then dbms_output.put_line(sqlcode); end;
            begin insert into t values (1); exception when dup_val_on_index then dbms_output.put_line('dup'); end;
            begin select n into n from t where n = 9; exception when no_data_found then dbms_output.put_line('none'); end;
          end;",
     );
-    assert_eq!(output(&events), ["dup", "none"]);
+    assert_eq!(output(&events), ["-942", "dup", "none"]);
 }
 
 #[test]
@@ -119,6 +120,8 @@ fn dry_run_shows_everything_and_keeps_nothing() {
     assert_eq!(super::host::rows(events), [["3"]]);
     assert_eq!(host.rows("select count(*) from t"), [["0"]]);
     assert!(host.current().roles.is_empty());
+    let rendered = host.refused_with("begin insert into t values (1); rollback; end;", &dry);
+    assert!(rendered.contains("dry run"), "{rendered}");
 }
 
 #[test]
@@ -135,6 +138,19 @@ fn rows_are_limited() {
     let two = ScriptOptions { row_limit: Some(2), ..options() };
     let (_, events) = host.script_with("select n from t", &two);
     assert!(matches!(&events[0], Event::Rows { rows, truncated: true, .. } if rows.len() == 2));
+}
+
+#[test]
+fn what_sqlite_cannot_have_is_passed_over_with_a_note() {
+    let host = shop();
+    let script = "grant select on emp to hr;\nalter session set nls_date_format = 'YYYY';\n\
+                  create or replace procedure p is begin null; end;\n/\nbegin ords.create_role('a'); end;\n/\n";
+    let events = host.ok(script);
+    let text = super::host::notes(&events);
+    assert!(text.contains("1: GRANT is not run") && text.contains("2: ALTER SESSION is not run"), "{text}");
+    assert!(text.contains("3: CREATE PROCEDURE is not run"), "{text}");
+    assert_eq!(host.current().roles.len(), 2);
+    assert!(host.refused("create sequence s").contains("syntax error"));
 }
 
 #[test]
