@@ -38,6 +38,8 @@ pub enum Code {
     NotRunnable,
     /// The schema's data cannot be reached.
     DataUnavailable,
+    /// The handler is defined and not yet compiled: a table or column is missing.
+    NotCompiled,
     /// No credentials.
     Unauthorized,
     /// The token is not accepted.
@@ -75,7 +77,7 @@ pub const USER_DEFINED_RESOURCE_ERROR: u16 = 555;
 
 impl Code {
     /// All of them, in the order of the reference page.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::BadPath,
         Self::WrongHost,
         Self::BadHeader,
@@ -91,6 +93,7 @@ impl Code {
         Self::MethodNotAllowed,
         Self::NotRunnable,
         Self::DataUnavailable,
+        Self::NotCompiled,
         Self::Unauthorized,
         Self::InvalidToken,
         Self::BadCredentials,
@@ -126,6 +129,7 @@ impl Code {
             Self::MethodNotAllowed => ("GP202", 405, "MethodNotAllowed"),
             Self::NotRunnable => ("GP203", 501, "NotImplemented"),
             Self::DataUnavailable => ("GP204", 503, "ServiceUnavailable"),
+            Self::NotCompiled => ("GP205", 503, "ServiceUnavailable"),
             Self::Unauthorized => ("GP301", 401, "Unauthorized"),
             Self::InvalidToken => ("GP302", 401, "Unauthorized"),
             Self::BadCredentials => ("GP303", 400, "BadRequest"),

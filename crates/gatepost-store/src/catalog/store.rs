@@ -23,7 +23,8 @@ pub struct CatalogStore {
 }
 
 impl CatalogStore {
-    /// Makes a new, empty catalog that belongs to the keys with this fingerprint. An existing one is left as it is.
+    /// Makes a new, empty catalog that belongs to the keys with this fingerprint, or finishes one whose making was
+    /// interrupted. An existing one is left as it is.
     pub fn create(path: &Path, key_fingerprint: &str, now_ms: i64) -> Result<Self, DatabaseError> {
         let store = Self { database: Database::open_sqlite(path, &MIGRATIONS, true)? };
         store.database.transaction(Access::Write, |transaction| {
@@ -56,7 +57,7 @@ impl CatalogStore {
                 Ok(())
             })
         })?;
-        found.ok_or_else(|| DatabaseError::Broken("it has no state row".into()))
+        found.ok_or(DatabaseError::Unfinished)
     }
 
     /// Reads the whole catalog.
@@ -194,7 +195,7 @@ impl State {
             found = Some(Self { revision: row.integer(0)? as u64, next_id: row.integer(1)? as u64 });
             Ok(())
         })?;
-        found.ok_or_else(|| DatabaseError::Broken("it has no state row".into()))
+        found.ok_or(DatabaseError::Unfinished)
     }
 }
 

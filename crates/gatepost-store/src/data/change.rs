@@ -67,7 +67,7 @@ impl Change<'_> {
     ) -> Result<u64, ExecuteError> {
         let connection = self.connection;
         let fail = |error: rusqlite::Error| connection.error(&error);
-        let mut statement = connection.sqlite.prepare_cached(&bound.sql.text).map_err(fail)?;
+        let mut statement = connection.prepare(&bound.sql.text)?;
         bind(&mut statement, &bound.slots, values).map_err(fail)?;
         let mut rows = statement.raw_query();
         let mut taken = 0u64;

@@ -12,7 +12,7 @@ use gatepost_rest::sql;
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, ErrorCode, OpenFlags, Statement};
+use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, Statement};
 
 use super::authorize::authorizer;
 use super::error::{execute_error, open_error, words};
@@ -116,6 +116,18 @@ impl UserConnection {
             Some(ErrorCode::OperationInterrupted) => self.watch.reason(),
             _ => execute_error(error),
         }
+    }
+
+    /// Prepares a statement of a handler, or takes it from the cache.
+    pub(super) fn prepare(&self, text: &str) -> Result<CachedStatement<'_>, ExecuteError> {
+        self.sqlite.prepare_cached(text).map_err(|error| match self.error(&error) {
+            // The authorizer's refusal of a function comes with the general error code.
+            ExecuteError::Statement { message } if message.starts_with("not authorized") => {
+                ExecuteError::NotRunnable(message)
+            }
+            ExecuteError::Statement { message } => ExecuteError::NotCompiled { message },
+            other => other,
+        })
     }
 
     /// Prepares a statement, for its errors only.

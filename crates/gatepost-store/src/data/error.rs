@@ -16,6 +16,12 @@ pub enum DataError {
 pub enum ExecuteError {
     /// The statement does something that handlers may not do, or cannot be shown by its source type.
     NotRunnable(String),
+    /// The database does not know a table, column or function of the statement yet. The handler is defined and runs
+    /// as soon as they are there.
+    NotCompiled {
+        /// SQLite's words.
+        message: String,
+    },
     /// The statement failed.
     Statement {
         /// SQLite's words.
@@ -78,6 +84,7 @@ impl std::fmt::Display for ExecuteError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::NotRunnable(message)
+            | Self::NotCompiled { message }
             | Self::Statement { message }
             | Self::Constraint { message, .. }
             | Self::Corrupt(message)

@@ -73,7 +73,7 @@ fn rows(
 ) -> Result<Reply, ExecuteError> {
     let _user = connection.watch.user();
     let fail = |error: rusqlite::Error| connection.error(&error);
-    let mut statement = connection.sqlite.prepare_cached(query.text()).map_err(fail)?;
+    let mut statement = connection.prepare(query.text())?;
     bind(&mut statement, &query.slots, &plan.values).map_err(fail)?;
     if query.paged.is_some() {
         let first = query.slots.len() + 1;
@@ -193,7 +193,7 @@ pub(super) fn first_value(
 ) -> Result<BindValue, ExecuteError> {
     let _user = connection.watch.user();
     let fail = |error: rusqlite::Error| connection.error(&error);
-    let mut statement = connection.sqlite.prepare_cached(&query.sql.text).map_err(fail)?;
+    let mut statement = connection.prepare(&query.sql.text)?;
     bind(&mut statement, &query.slots, values).map_err(fail)?;
     let mut rows = statement.raw_query();
     match rows.next().map_err(fail)? {

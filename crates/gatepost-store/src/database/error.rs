@@ -13,6 +13,8 @@ pub enum DatabaseError {
     DiskFull,
     /// The file is not a database of ours, or is damaged.
     Broken(String),
+    /// The file is empty, or its making was interrupted.
+    Unfinished,
     /// A newer Gatepost made this file.
     Newer {
         /// The version that the file has.
@@ -39,6 +41,10 @@ impl std::fmt::Display for DatabaseError {
             Self::Broken(what) => {
                 write!(f, "the file is damaged or not a Gatepost database ({what}); restore it from a backup")
             }
+            Self::Unfinished => f.write_str(
+                "the file is empty or was never finished: restore it from a backup, or run the command that made it \
+                 again",
+            ),
             Self::Newer { found, known } => {
                 write!(f, "the file has version {found}, this program knows {known}: use a newer Gatepost")
             }

@@ -25,6 +25,7 @@ pub(crate) struct SqliteDatabase {
 struct Open {
     connection: Connection,
     file: Option<FileIdentity>,
+    journal: Option<FileIdentity>,
 }
 
 /// What tells one file from another that took its name.
@@ -36,7 +37,8 @@ impl SqliteDatabase {
         if !create && !path.exists() {
             return Err(DatabaseError::Missing(path.to_owned()));
         }
-        let open = Open::new(path, migrations)?;
+        make_private(path)?;
+        let open = Open::new(path, migrations, create)?;
         Ok(Self { path: path.to_owned(), migrations: migrations.to_vec(), open: Mutex::new(open) })
     }
 
@@ -68,7 +70,8 @@ impl SqliteDatabase {
         if now.is_none() || now == open.file {
             return Ok(false);
         }
-        *open = Open::new(&self.path, &self.migrations)?;
+        open.forsake_journal(&self.path);
+        *open = Open::new(&self.path, &self.migrations, false)?;
         Ok(true)
     }
 
@@ -78,8 +81,22 @@ impl SqliteDatabase {
     }
 }
 
+/// Makes a missing file so that only its owner can read it: it will hold digests of secrets, or who called what.
+/// SQLite gives its side files the same mode.
+fn make_private(path: &Path) -> Result<(), DatabaseError> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(DatabaseError::Unreachable(format!("{}: {error}", path.display()))),
+    }
+}
+
 impl Open {
-    fn new(path: &Path, migrations: &[Migration]) -> Result<Self, DatabaseError> {
+    fn new(path: &Path, migrations: &[Migration], create: bool) -> Result<Self, DatabaseError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -87,11 +104,31 @@ impl Open {
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+        check_ours(&connection, create)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "full")?;
         migrate(&mut connection, migrations)?;
-        Ok(Self { connection, file: FileIdentity::of(path) })
+        let journal = FileIdentity::of(&beside(path, "-wal"));
+        Ok(Self { connection, file: FileIdentity::of(path), journal })
     }
+
+    /// Removes the write-ahead log of a file whose place another one took: SQLite would read its pages into that.
+    fn forsake_journal(&self, path: &Path) {
+        let journal = beside(path, "-wal");
+        if self.journal.is_some() && FileIdentity::of(&journal) == self.journal {
+            for left in [journal, beside(path, "-shm")] {
+                // Gone already is as good; what cannot be removed shows when the new file is opened.
+                let _ = fs::remove_file(left);
+            }
+        }
+    }
+}
+
+/// A file that SQLite keeps beside a database.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }
 
 impl FileIdentity {
@@ -105,6 +142,21 @@ impl FileIdentity {
     fn of(path: &Path) -> Option<Self> {
         // Windows refuses to replace a file that is open.
         fs::metadata(path).ok().map(|_| Self(0, 0))
+    }
+}
+
+/// Refuses a file of another program before anything in it is changed. An empty one is ours to fill when `create`
+/// says so: a process that was killed while it made the file left it so.
+fn check_ours(connection: &Connection, create: bool) -> Result<(), DatabaseError> {
+    // In this order: another process that makes the tables just now sets their version with them.
+    let tables: i64 = connection.query_row("select count(*) from sqlite_schema", [], |row| row.get(0))?;
+    if table_version(connection)? > 0 {
+        return Ok(());
+    }
+    match tables {
+        0 if create => Ok(()),
+        0 => Err(DatabaseError::Unfinished),
+        _ => Err(DatabaseError::Broken("it holds tables of another program".into())),
     }
 }
 

@@ -163,6 +163,22 @@ impl App {
         Ok(())
     }
 
+    /// Serves another file that took the catalog's place, if one did; says whether. Nothing that is known of the
+    /// file before counts for the new one, its revision included.
+    pub fn reopen_if_replaced(&self) -> Result<bool, DatabaseError> {
+        let _refreshing = self.lock_refreshing();
+        if !self.store.reopen_if_replaced()? {
+            return Ok(false);
+        }
+        if self.store.key_fingerprint()? != self.ring.load().fingerprint() {
+            tracing::error!(
+                "the new catalog belongs to other keys: no secret and no token of it can be checked"
+            );
+        }
+        self.publish(self.store.load()?, false);
+        Ok(true)
+    }
+
     /// Whether the key file may be read because of a request: once a second, whoever makes up key ids.
     pub fn may_reload_keys(&self) -> bool {
         let now_ms = self.clock.now_ms();
@@ -197,7 +213,7 @@ impl App {
     ) -> Result<(), CommitError> {
         let now_ms = self.clock.now_ms();
         if self.snapshot.load().catalog.revocations.count_of(entry.client) >= REVOCATIONS_OF_CLIENT_MAX {
-            return self.replace_generation(entry.client, source);
+            return self.replace_generations(source, |client| client == entry.client);
         }
         self.store.revoke_token(token, entry, now_ms)?;
         Ok(self.refresh()?)
@@ -251,10 +267,15 @@ impl App {
         }
     }
 
-    fn replace_generation(&self, client: Id, source: &str) -> Result<(), CommitError> {
+    /// Ends every token of every client.
+    pub fn end_all_tokens(&self, source: &str) -> Result<(), CommitError> {
+        self.replace_generations(source, |_| true)
+    }
+
+    fn replace_generations(&self, source: &str, of: impl Fn(Id) -> bool) -> Result<(), CommitError> {
         let base = Arc::clone(&self.snapshot.load().catalog);
         let mut changed = base.as_ref().clone();
-        if let Some(client) = changed.clients.get_mut(&client) {
+        for (_, client) in changed.clients.iter_mut().filter(|(id, _)| of(**id)) {
             Arc::make_mut(client).generation = u64::from_le_bytes(clock::random_bytes());
         }
         let change = Change { author: "gatepost".into(), source: source.into(), now_ms: self.clock.now_ms() };
@@ -308,12 +329,15 @@ fn open_catalog(
     clock: &Clock,
     open: Open,
 ) -> anyhow::Result<(CatalogStore, KeyRing)> {
-    if open == Open::Create && !path.exists() {
-        let ring = if keys.exists() { keys.load()? } else { keys.create(clock.now_ms())? };
-        let store = CatalogStore::create(path, &ring.fingerprint(), clock.now_ms()).context("the catalog")?;
-        return Ok((store, ring));
-    }
-    let store = CatalogStore::open(path).context("the catalog")?;
+    let store = match CatalogStore::open(path) {
+        Err(DatabaseError::Missing(_) | DatabaseError::Unfinished) if open == Open::Create => {
+            let ring = if keys.exists() { keys.load()? } else { keys.create(clock.now_ms())? };
+            let store =
+                CatalogStore::create(path, &ring.fingerprint(), clock.now_ms()).context("the catalog")?;
+            return Ok((store, ring));
+        }
+        opened => opened.context("the catalog")?,
+    };
     if !keys.exists() {
         bail!(
             "{keys} is missing. The catalog {} was made with keys {}: put that file back. New keys are made only for \

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::App;
 
-/// How often replaced files, changed keys and missing data are looked for.
+/// How often changed keys and missing data are looked for.
 const FILES_EVERY: Duration = Duration::from_secs(1);
 
 /// Follows the catalog until it is dropped.
@@ -44,7 +44,12 @@ fn follow(app: &Weak<App>, stop: &AtomicBool) {
     let mut failing = false;
     while !stop.load(Ordering::Acquire) {
         let Some(app) = app.upgrade() else { return };
-        let outcome = app.refresh();
+        let outcome = app.reopen_if_replaced().and_then(|replaced| {
+            if replaced {
+                end_tokens(&app);
+            }
+            app.refresh()
+        });
         // A failure is logged once, and its end is logged.
         match (&outcome, failing) {
             (Err(error), false) => tracing::error!(%error, "the catalog cannot be read"),
@@ -63,11 +68,6 @@ fn follow(app: &Weak<App>, stop: &AtomicBool) {
 }
 
 fn look_at_files(app: &App, keys_modified: &mut Option<std::time::SystemTime>) {
-    match app.store.reopen_if_replaced() {
-        Ok(true) => tracing::warn!("the catalog file was replaced; serving the new one"),
-        Ok(false) => {}
-        Err(error) => tracing::error!(%error, "the catalog file was replaced and cannot be opened"),
-    }
     let modified = app.key_source().modified();
     if modified != *keys_modified {
         *keys_modified = modified;
@@ -79,5 +79,16 @@ fn look_at_files(app: &App, keys_modified: &mut Option<std::time::SystemTime>) {
     app.retry_data();
     if let Err(error) = app.forget_revealed_secrets() {
         tracing::warn!(%error, "secrets whose time to be read is over are still in the catalog, sealed");
+    }
+}
+
+/// A catalog file that took the place of the old one may not know of revocations that the old one knew, so all
+/// tokens end with it.
+fn end_tokens(app: &App) {
+    tracing::warn!(
+        "the catalog file was replaced: serving the new one, and every token issued so far has ended"
+    );
+    if let Err(error) = app.end_all_tokens("catalog file replaced") {
+        tracing::error!(%error, "tokens of the replaced catalog may still be valid; run `gatepost keys rotate`");
     }
 }

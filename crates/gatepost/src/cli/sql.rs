@@ -37,8 +37,14 @@ pub(super) struct Sql {
     /// The most rows of a query that are printed.
     #[arg(long, value_name = "ROWS")]
     limit: Option<usize>,
-    /// The script itself.
-    #[arg(short = 'c', long = "command", value_name = "TEXT", conflicts_with = "file")]
+    /// The script itself. It may begin with a comment, `-- …`.
+    #[arg(
+        short = 'c',
+        long = "command",
+        value_name = "TEXT",
+        conflicts_with = "file",
+        allow_hyphen_values = true
+    )]
     command: Option<String>,
     /// A file with the script; without it, standard input.
     #[arg(value_name = "FILE")]

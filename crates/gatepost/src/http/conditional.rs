@@ -5,6 +5,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::{self, HeaderMap, HeaderValue};
 
+use super::coding::without_coding;
+
 /// The tag of a body: a digest of its bytes.
 pub(super) fn of_bytes(bytes: &[u8]) -> HeaderValue {
     quoted(digest::digest(&digest::SHA256, bytes).as_ref())
@@ -20,9 +22,14 @@ fn quoted(digest: &[u8]) -> HeaderValue {
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
-/// Whether `If-None-Match` names this version: the caller has it already (304).
-pub(super) fn is_known(headers: &HeaderMap, tag: &HeaderValue) -> bool {
-    names(headers, header::IF_NONE_MATCH, tag, true)
+/// The entity tag that `If-None-Match` names this version by: the caller has it already (304). A tag of an encoded
+/// answer names its coding too, and the 304 says it as it was said.
+pub(super) fn known_as(headers: &HeaderMap, tag: &HeaderValue) -> Option<HeaderValue> {
+    let wanted = tag.to_str().unwrap_or_default();
+    let found = given(headers, header::IF_NONE_MATCH)
+        .map(|given| given.strip_prefix("W/").unwrap_or(given))
+        .find(|given| *given == "*" || is_same(given, wanted))?;
+    if found == "*" { Some(tag.clone()) } else { HeaderValue::from_str(found).ok() }
 }
 
 /// Whether `If-Match`, when there is one, names another version (412).
@@ -30,19 +37,17 @@ pub(super) fn is_outdated(headers: &HeaderMap, tag: Option<&HeaderValue>) -> boo
     if !headers.contains_key(header::IF_MATCH) {
         return false;
     }
-    tag.is_none_or(|tag| !names(headers, header::IF_MATCH, tag, false))
+    let Some(tag) = tag else { return true };
+    let wanted = tag.to_str().unwrap_or_default();
+    !given(headers, header::IF_MATCH).any(|given| given == "*" || is_same(given, wanted))
 }
 
-fn names(headers: &HeaderMap, name: header::HeaderName, tag: &HeaderValue, weak: bool) -> bool {
-    let wanted = tag.to_str().unwrap_or_default();
-    headers
-        .get_all(name)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|given| {
-            let given = given.trim();
-            let given = if weak { given.strip_prefix("W/").unwrap_or(given) } else { given };
-            given == "*" || given == wanted
-        })
+fn given(headers: &HeaderMap, name: header::HeaderName) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(str::trim)
+}
+
+/// Whether two tags name one version, in whatever coding the first was sent.
+fn is_same(given: &str, wanted: &str) -> bool {
+    given == wanted || without_coding(given).is_some_and(|opaque| Some(opaque) == wanted.strip_suffix('"'))
 }

@@ -2,6 +2,7 @@
 
 pub mod authenticate;
 mod body;
+mod coding;
 mod conditional;
 mod cors;
 mod decide;
@@ -31,6 +32,7 @@ use crate::app::App;
 use crate::app::snapshot::Snapshot;
 use crate::config::AccessLog;
 use crate::error::{Code, Failure};
+use coding::Coding;
 use facts::Facts;
 
 /// Whose connection a request came on.
@@ -59,6 +61,7 @@ pub async fn dispatch(
     let method = request.method().clone();
     let raw_path = request.uri().path().to_owned();
     let head = method == Method::HEAD;
+    let coding = Coding::preferred(request.headers());
     let mut response = match catch_panic(answer(&app, peer, request, &mut facts)).await {
         Ok(response) => response,
         Err(failure) => {
@@ -69,6 +72,8 @@ pub async fn dispatch(
     if head {
         // The body of an answer to HEAD is never sent; dropping it now ends a stream at once.
         *response.body_mut() = body::empty();
+    } else if let Some(coding) = coding {
+        response = coding::encode(response, coding).await;
     }
     respond::finish(response.headers_mut(), &facts, peer.tls);
     note(&app, &facts, &method, raw_path, response.status().as_u16());

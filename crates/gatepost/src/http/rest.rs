@@ -202,7 +202,7 @@ impl<'a> Call<'a> {
         };
         let source = template.compiled(handler, published).map_err(|construct| {
             Failure::new(Code::NotRunnable, "This handler is defined, and its source cannot run here")
-                .because(format!("{} {method:?} /{}: {construct}", template.module.name, join(tail)))
+                .because(format!("{} {} /{}: {construct}", template.module.name, method.as_str(), join(tail)))
         })?;
         Ok(Some(Self { served, head, caller, template, handler, source, captures: found.captures }))
     }
@@ -326,10 +326,10 @@ impl<'a> Call<'a> {
                     .because(error)
             })?,
         };
-        if get && let Some(tag) = tag.as_ref().filter(|tag| conditional::is_known(request, tag)) {
+        if get && let Some(known) = tag.as_ref().and_then(|tag| conditional::known_as(request, tag)) {
             let mut response = Response::new(Body::empty());
             *response.status_mut() = StatusCode::NOT_MODIFIED;
-            self.describe(response.headers_mut(), Some(tag));
+            self.describe(response.headers_mut(), Some(&known));
             return Ok(response);
         }
         let mut response = Response::new(match reply.body {
@@ -425,6 +425,10 @@ fn execution_failure(error: &ExecuteError) -> Failure {
     match error {
         ExecuteError::NotRunnable(_) => {
             Failure::new(Code::NotRunnable, "This handler's source cannot run here")
+        }
+        ExecuteError::NotCompiled { .. } => {
+            Failure::new(Code::NotCompiled, "This handler waits for the database objects that it uses")
+                .retry_after(60)
         }
         ExecuteError::Statement { .. } | ExecuteError::BadOutput(_) => {
             Failure::new(Code::StatementFailed, "The statement of this handler failed")

@@ -57,6 +57,18 @@ impl Credentials {
         (response.status(), response.json().await.unwrap())
     }
 
+    /// An access token for a client that another process has just made: the server needs a moment to hear of it.
+    pub(crate) async fn token_soon(&self, server: &TestServer, schema: &str) -> String {
+        for _ in 0..250 {
+            let (status, answer) = self.request(server, schema, &[]).await;
+            if status == StatusCode::OK {
+                return answer["access_token"].as_str().unwrap().to_owned();
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        self.token(server, schema).await
+    }
+
     /// An access token, which must be given.
     pub(crate) async fn token(&self, server: &TestServer, schema: &str) -> String {
         let (status, answer) = self.request(server, schema, &[]).await;
@@ -72,4 +84,18 @@ pub(crate) async fn get(url: &str, token: Option<&str>) -> reqwest::Response {
         request = request.bearer_auth(token);
     }
     request.send().await.unwrap()
+}
+
+/// Asks again and again until the status is this one; a change made beside the server needs a moment.
+pub(crate) async fn status_soon(url: &str, token: Option<&str>, wanted: StatusCode) {
+    let mut seen = None;
+    for _ in 0..250 {
+        let status = get(url, token).await.status();
+        if status == wanted {
+            return;
+        }
+        seen = Some(status);
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("{url} answers {seen:?} and not {wanted}");
 }

@@ -1,7 +1,14 @@
 //! Tests that speak the wire: they start the real program and call it with clients that nobody here wrote.
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that cannot go on fails")]
 
+mod cli;
 mod client;
+mod oauth;
+mod process;
+mod rest;
+mod script;
 mod server;
+mod serving;
+mod shop;
 mod tidy;
 mod walk;

@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -69,6 +70,7 @@ pub(crate) struct TestServer {
     pub(crate) folder: PathBuf,
     pub(crate) base_url: String,
     pub(crate) log: PathBuf,
+    printed: Arc<Mutex<String>>,
 }
 
 impl TestServer {
@@ -84,18 +86,26 @@ impl TestServer {
 
     /// Starts with these arguments and waits until it serves.
     pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Self {
-        let log = folder.join(format!("server-{}.log", arguments[0]));
-        let errors = std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
         let mut command = gatepost(arguments);
-        command.arg("--data").arg(folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors);
+        command.arg("--data").arg(folder);
+        Self::spawn(folder, command)
+    }
+
+    /// Starts a command that serves the folder and waits until it does.
+    pub(crate) fn spawn(folder: &Path, mut command: Command) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let log = folder.join(format!("server-{}.log", NUMBER.fetch_add(1, Ordering::Relaxed)));
+        let errors = std::fs::File::create(&log).unwrap();
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors);
         let mut child = command.spawn().unwrap();
         let stdout = child.stdout.take().unwrap();
         let (sender, lines) = std::sync::mpsc::channel();
+        let printed = Arc::new(Mutex::new(String::new()));
+        let kept = Arc::clone(&printed);
         std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                if sender.send(line).is_err() {
-                    return;
-                }
+                kept.lock().unwrap().push_str(&format!("{line}\n"));
+                let _ = sender.send(line);
             }
         });
         let until = Instant::now() + PATIENCE;
@@ -121,7 +131,7 @@ impl TestServer {
                 }
             }
         }
-        Self { child, folder: folder.to_owned(), base_url: base_url.unwrap(), log }
+        Self { child, folder: folder.to_owned(), base_url: base_url.unwrap(), log, printed }
     }
 
     /// A URL below the context: `url("hr/hr/employees/")`.
@@ -183,6 +193,11 @@ impl TestServer {
 
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Everything the process wrote to standard output so far.
+    pub(crate) fn printed(&self) -> String {
+        self.printed.lock().unwrap().clone()
     }
 
     /// Everything the process wrote to standard error so far.

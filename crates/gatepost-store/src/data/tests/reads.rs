@@ -89,7 +89,7 @@ async fn a_full_queue_is_busy() {
 async fn errors_are_told_apart() {
     let fixture = Fixture::new(EMP);
     let error = fixture.run(&get(SourceType::Query, "select * from nowhere"), "").await.unwrap_err();
-    assert_eq!(error, ExecuteError::Statement { message: "no such table: nowhere".into() });
+    assert_eq!(error, ExecuteError::NotCompiled { message: "no such table: nowhere".into() });
     let error = fixture.run(&get(SourceType::Media, "select 1"), "").await.unwrap_err();
     assert!(matches!(error, ExecuteError::NotRunnable(_)), "{error:?}");
     let big = get(SourceType::QueryOneRow, "select zeroblob(20000000) as b");

@@ -70,7 +70,7 @@ async fn one_bad_request_never_takes_its_neighbours() {
         .map(|result| match result {
             Ok(_) => "ok".to_owned(),
             Err(ExecuteError::Constraint { kind, .. }) => format!("{kind:?}"),
-            Err(ExecuteError::Statement { .. }) => "statement".into(),
+            Err(ExecuteError::NotCompiled { .. }) => "not compiled".into(),
             Err(other) => format!("{other:?}"),
         })
         .collect();
@@ -82,7 +82,7 @@ async fn one_bad_request_never_takes_its_neighbours() {
             "ok",
             "Unique",
             "ForeignKey",
-            "statement",
+            "not compiled",
             "ok",
             "Timeout",
             "Unique",

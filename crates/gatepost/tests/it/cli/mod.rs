@@ -1,0 +1,12 @@
+//! The command line, one command a file.
+
+mod check_config;
+mod demo;
+mod explain;
+mod export;
+mod help;
+mod init;
+mod keys;
+mod log;
+mod sql;
+mod token;

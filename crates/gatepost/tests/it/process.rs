@@ -1,0 +1,165 @@
+//! Commands that run to their end, and an installation to run them on.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::server::{Folder, gatepost};
+
+/// How a command ended and what it printed.
+#[derive(Clone, Debug)]
+pub(crate) struct Outcome {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Outcome {
+    /// The standard output of a command that must have succeeded.
+    #[track_caller]
+    pub(crate) fn ok(self) -> String {
+        assert_eq!(self.code, Some(0), "{}\n{}", self.stdout, self.stderr);
+        self.stdout
+    }
+
+    /// The standard error of a command that must have been refused.
+    #[track_caller]
+    pub(crate) fn refused(self) -> String {
+        assert_eq!(self.code, Some(1), "{}\n{}", self.stdout, self.stderr);
+        self.stderr
+    }
+}
+
+/// Runs a command to its end. None of ours may ever panic.
+#[track_caller]
+pub(crate) fn finish(command: &mut Command, stdin: &str) -> Outcome {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // A command that does not read its input closes the pipe: no fault.
+    let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let outcome =
+        Outcome { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) };
+    assert!(!outcome.stderr.contains("panicked"), "{}", outcome.stderr);
+    outcome
+}
+
+/// Runs `gatepost` with arguments.
+#[track_caller]
+pub(crate) fn call(arguments: &[&str]) -> Outcome {
+    finish(&mut gatepost(arguments), "")
+}
+
+/// An installation with one empty schema, `shop`, that nobody serves yet.
+pub(crate) struct Shop(pub(crate) Folder);
+
+impl Shop {
+    pub(crate) fn new(name: &str) -> Self {
+        let folder = Folder::new(name);
+        let data = format!("sqlite:{}", folder.path().join("shop.db").display());
+        let dir = folder.path().to_str().unwrap();
+        call(&["init", dir, "--data-url", &data, "--schema", "shop", "--create"]).ok();
+        Self(folder)
+    }
+
+    pub(crate) fn dir(&self) -> &str {
+        self.0.path().to_str().unwrap()
+    }
+
+    /// A command on this installation.
+    pub(crate) fn command(&self, name: &str, arguments: &[&str]) -> Command {
+        let mut command = gatepost(&[name, "--data", self.dir()]);
+        command.args(arguments);
+        command
+    }
+
+    /// Runs a command on this installation.
+    #[track_caller]
+    pub(crate) fn run(&self, name: &str, arguments: &[&str]) -> Outcome {
+        finish(&mut self.command(name, arguments), "")
+    }
+
+    /// Runs a script from standard input.
+    #[track_caller]
+    pub(crate) fn script(&self, text: &str) -> Outcome {
+        finish(&mut self.command("sql", &["--schema", "shop"]), text)
+    }
+
+    /// The rows of all queries of a script.
+    #[track_caller]
+    pub(crate) fn rows(&self, text: &str) -> Vec<Value> {
+        let output = finish(&mut self.command("sql", &["--schema", "shop", "--format", "json"]), text).ok();
+        let arrays = serde_json::Deserializer::from_str(&output).into_iter::<Vec<Value>>();
+        arrays.flat_map(|array| array.unwrap()).collect()
+    }
+
+    /// The rows of the one query of a script, each as `a,b,c`.
+    #[track_caller]
+    pub(crate) fn lines(&self, text: &str) -> Vec<String> {
+        let output = finish(&mut self.command("sql", &["--schema", "shop", "--format", "csv"]), text).ok();
+        output.lines().skip(1).map(str::to_owned).collect()
+    }
+
+    /// The definition script of the schema.
+    #[track_caller]
+    pub(crate) fn export(&self) -> String {
+        self.run("export", &["--schema", "shop"]).ok()
+    }
+
+    /// The catalog's commit count.
+    pub(crate) fn revision(&self) -> i64 {
+        let catalog = rusqlite::Connection::open(self.0.path().join("catalog.db")).unwrap();
+        catalog.query_row("select revision from catalog_state", [], |row| row.get(0)).unwrap()
+    }
+}
+
+/// Tries until it is so; for what another process needs a moment for.
+#[track_caller]
+pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let until = Instant::now() + Duration::from_secs(20);
+    while !is_so() {
+        assert!(Instant::now() < until, "in vain: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Asks a URL until it answers with this status.
+#[track_caller]
+pub(crate) fn eventually_status(
+    wanted: u16,
+    mut ask: impl AsyncFnMut() -> reqwest::Response,
+) -> impl Future<Output = reqwest::Response> {
+    let place = std::panic::Location::caller();
+    async move {
+        let until = Instant::now() + Duration::from_secs(20);
+        loop {
+            let answer = ask().await;
+            let status = answer.status().as_u16();
+            if status == wanted {
+                return answer;
+            }
+            assert!(
+                Instant::now() < until,
+                "{place}: still {status}, not {wanted}: {:?}",
+                answer.text().await
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+/// Opens a database of the folder beside the program, as another tool would.
+pub(crate) fn sqlite(folder: &Folder, name: &str) -> rusqlite::Connection {
+    rusqlite::Connection::open(folder.path().join(name)).unwrap()
+}
+
+/// Checks that a database is whole.
+#[track_caller]
+pub(crate) fn assert_whole(folder: &Folder, name: &str) {
+    let verdict: String =
+        sqlite(folder, name).query_row("pragma integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(verdict, "ok", "{name}");
+}

@@ -1,0 +1,6 @@
+//! Definition scripts through the real program.
+
+mod calls;
+mod constructs;
+mod dictionary;
+mod hr;

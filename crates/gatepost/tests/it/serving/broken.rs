@@ -1,0 +1,177 @@
+//! Files that are not what they should be: a clear message, exit code 1, no panic, nothing lost.
+
+use std::path::{Path, PathBuf};
+
+use reqwest::StatusCode;
+
+use crate::client::get;
+use crate::process::{Shop, assert_whole, eventually_status, finish, sqlite};
+use crate::server::{Folder, TestServer, gatepost};
+
+/// A shop with a public module that answers.
+fn shop(name: &str) -> Shop {
+    let shop = Shop::new(name);
+    shop.script(
+        "begin
+           ords.define_service(p_module_name => 'shop.v1', p_base_path => '/v1/', p_pattern => 'one',
+             p_source => 'select 1 as one');
+           gatepost.allow_public('/v1/*');
+         end;",
+    )
+    .ok();
+    shop
+}
+
+/// Every command that reads the catalog says why it cannot.
+#[track_caller]
+fn assert_refused(shop: &Shop, wanted: &str) {
+    for (name, arguments) in [
+        ("sql", &["--schema", "shop", "-c", "select 1 as one"][..]),
+        ("serve", &["--listen", "127.0.0.1:0"]),
+        ("export", &["--schema", "shop"]),
+        ("check-config", &[]),
+        ("keys", &["list"]),
+        ("log", &[]),
+        ("migrate", &[]),
+    ] {
+        let message = shop.run(name, arguments).refused();
+        assert!(message.contains("gatepost: the catalog: ") && message.contains(wanted), "{name}: {message}");
+        assert_eq!(message.trim().lines().count(), 1, "{name}: {message}");
+    }
+}
+
+#[test]
+fn a_broken_catalog_is_named_and_left_as_it_is() {
+    let shop = shop("broken");
+    let path = shop.0.path().join("catalog.db");
+    let good = std::fs::read(&path).unwrap();
+    let garbage = "no database at all, but longer than a header ".repeat(500).into_bytes();
+    let zeros = [vec![0; 4096], good[4096..].to_vec()].concat();
+    for (bytes, wanted) in [
+        (garbage, "damaged or not a Gatepost database"),
+        (good[..good.len() / 2].to_vec(), "damaged"),
+        (good[..1000].to_vec(), "damaged"),
+        (zeros, "damaged"),
+        (Vec::new(), "empty or was never finished"),
+    ] {
+        std::fs::write(&path, &bytes).unwrap();
+        assert_refused(&shop, wanted);
+        assert!(std::fs::read(&path).unwrap() == bytes, "the file was changed: {wanted}");
+    }
+    std::fs::write(&path, good).unwrap();
+    assert_eq!(shop.lines("select name from user_ords_modules"), ["shop.v1"]);
+    assert_whole(&shop.0, "catalog.db");
+}
+
+#[test]
+fn a_catalog_of_a_newer_program_or_of_another_one_is_refused() {
+    let shop = shop("foreign");
+    let path = shop.0.path().join("catalog.db");
+    sqlite(&shop.0, "catalog.db").pragma_update(None, "user_version", 99).unwrap();
+    assert_refused(&shop, "the file has version 99, this program knows");
+    std::fs::remove_file(&path).unwrap();
+    sqlite(&shop.0, "catalog.db")
+        .execute_batch("create table mine (a); insert into mine values (1)")
+        .unwrap();
+    let before = std::fs::read(&path).unwrap();
+    assert_refused(&shop, "tables of another program");
+    assert!(std::fs::read(&path).unwrap() == before, "another program's file was changed");
+}
+
+#[test]
+fn a_missing_catalog_and_one_that_is_a_folder_are_named() {
+    let shop = shop("missing");
+    let path = shop.0.path().join("catalog.db");
+    let away = shop.0.path().join("away");
+    std::fs::rename(&path, &away).unwrap();
+    assert_refused(&shop, "there is no catalog at");
+    assert!(!path.exists(), "a catalog was made by a command that only reads one");
+    std::fs::create_dir(&path).unwrap();
+    assert_refused(&shop, "unable to open database file");
+}
+
+#[test]
+fn an_object_that_cannot_be_read_is_named() {
+    let shop = shop("document");
+    sqlite(&shop.0, "catalog.db")
+        .execute("update catalog_object set body = '{\"half' where kind = 'module'", [])
+        .unwrap();
+    let message = shop.run("sql", &["--schema", "shop", "-c", "select 1 as one"]).refused();
+    assert!(message.contains("the catalog: ") && message.contains("object 10001 is unreadable"), "{message}");
+}
+
+#[test]
+fn a_broken_log_store_is_named() {
+    let shop = shop("logs");
+    std::fs::write(shop.0.path().join("logs.db"), "garbage ".repeat(1_000)).unwrap();
+    let message = shop.run("serve", &["--listen", "127.0.0.1:0"]).refused();
+    assert!(message.contains("the log store: ") && message.contains("damaged"), "{message}");
+}
+
+#[tokio::test]
+async fn a_schema_whose_data_is_broken_answers_503_until_it_is_back_and_the_others_go_on() {
+    let shop = shop("data");
+    let other = "begin
+           ords.enable_schema(p_schema => 'other');
+           ords.define_service(p_module_name => 'o', p_base_path => '/o/', p_pattern => 'one',
+             p_source => 'select 1 as one');
+           gatepost.allow_public('/o/*');
+         end;";
+    finish(&mut shop.command("sql", &[]), other).ok();
+    let path = shop.0.path().join("shop.db");
+    let good = std::fs::read(&path).unwrap();
+    std::fs::write(&path, "garbage ".repeat(1_000)).unwrap();
+    let server = TestServer::serve(shop.0.path());
+    let url = server.url("shop/v1/one");
+    let broken = get(&url, None).await;
+    assert_eq!(broken.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(broken.headers().contains_key("retry-after"));
+    assert!(!broken.text().await.unwrap().contains("shop.db"), "the caller learns nothing of files");
+    assert_eq!(get(&server.url("other/o/one"), None).await.status(), StatusCode::OK);
+    let ready = get(&format!("{}/readyz", server.base_url), None).await;
+    assert_eq!(ready.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(server.log_text().contains("data cannot be opened"), "{}", server.log_text());
+
+    std::fs::write(&path, good).unwrap();
+    eventually_status(200, async || get(&url, None).await).await;
+    let ready = format!("{}/readyz", server.base_url);
+    eventually_status(200, async || get(&ready, None).await).await;
+}
+
+#[tokio::test]
+async fn a_server_whose_catalog_breaks_goes_on_with_what_it_knows_and_says_so() {
+    let shop = shop("breaks");
+    let server = TestServer::serve(shop.0.path());
+    let broken: PathBuf = shop.0.write("broken.db", &"garbage ".repeat(1_000));
+    std::fs::rename(broken, shop.0.path().join("catalog.db")).unwrap();
+    crate::process::eventually("the log says so", || {
+        server.log_text().contains("the catalog cannot be read") && server.log_text().contains("damaged")
+    });
+    assert_eq!(get(&server.url("shop/v1/one"), None).await.status(), StatusCode::OK);
+}
+
+/// Kills `init` at growing ages and returns how many times it was not done by then.
+fn interrupt_init(folder: &Path) -> usize {
+    let data = format!("sqlite:{}", folder.join("shop.db").display());
+    let mut interrupted = 0;
+    for age_ms in (0..60).step_by(3) {
+        let mut init = gatepost(&["init", folder.to_str().unwrap(), "--schema", "shop", "--create"]);
+        init.args(["--data-url", &data]).stdout(std::process::Stdio::null());
+        let mut child = init.spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(age_ms));
+        let _ = child.kill();
+        interrupted += usize::from(!child.wait().unwrap().success());
+    }
+    interrupted
+}
+
+#[test]
+fn init_that_was_killed_at_any_time_can_be_run_again() {
+    let folder = Folder::new("killed-init");
+    assert!(interrupt_init(folder.path()) > 0);
+    let dir = folder.path().to_str().unwrap();
+    let data = format!("sqlite:{}", folder.path().join("shop.db").display());
+    crate::process::call(&["init", dir, "--schema", "shop", "--create", "--data-url", &data]).ok();
+    crate::process::call(&["check-config", "--data", dir]).ok();
+    assert_whole(&folder, "catalog.db");
+}

@@ -1,0 +1,192 @@
+//! What other processes commit is served without a restart.
+
+use reqwest::StatusCode;
+
+use crate::client::{Credentials, get, http};
+use crate::process::{Shop, eventually_status, sqlite};
+use crate::server::{Folder, TestServer, gatepost};
+
+/// A module that answers `number` to everybody.
+fn numbers(number: u32) -> String {
+    format!(
+        "begin
+           ords.define_service(p_module_name => 'numbers', p_base_path => '/numbers/', p_pattern => 'one',
+             p_source_type => 'json/item', p_source => 'select {number} as number');
+           gatepost.allow_public('/numbers/*');
+         end;"
+    )
+}
+
+#[tokio::test]
+async fn definitions_of_the_command_line_are_served_without_a_restart() {
+    let folder = Folder::new("fresh-definitions");
+    let server = TestServer::demo(folder.path());
+    let url = server.url("hr/numbers/one");
+    assert_eq!(get(&url, None).await.status(), StatusCode::UNAUTHORIZED);
+
+    for number in [1, 2] {
+        server.sql("hr", &numbers(number));
+        let wanted = format!("\"number\":{number}");
+        loop {
+            let answer = eventually_status(200, async || get(&url, None).await).await;
+            if answer.text().await.unwrap().contains(&wanted) {
+                break;
+            }
+        }
+    }
+    server.sql("hr", "begin ords.publish_module('numbers', 'NOT_PUBLISHED'); end;");
+    eventually_status(404, async || get(&url, None).await).await;
+    server.sql("hr", "begin ords.publish_module('numbers'); end;");
+    eventually_status(200, async || get(&url, None).await).await;
+    server.sql("hr", "begin gatepost.deny_public('/numbers/*'); end;");
+    eventually_status(401, async || get(&url, None).await).await;
+}
+
+#[tokio::test]
+async fn clients_of_the_command_line_come_and_go_without_a_restart() {
+    let folder = Folder::new("fresh-clients");
+    let server = TestServer::demo(folder.path());
+    let url = server.known("protected_url");
+    server.sql("hr", "begin oauth.create_client('till', 'client_credentials'); end;");
+    let till = Credentials::by_name(&server, "hr", "till");
+    let token = loop {
+        let (status, answer) = till.request(&server, "hr", &[]).await;
+        if status == StatusCode::OK {
+            break answer["access_token"].as_str().unwrap().to_owned();
+        }
+    };
+    let ask = async || get(&url, Some(&token)).await;
+    assert_eq!(ask().await.status(), StatusCode::FORBIDDEN);
+    server.sql("hr", "begin oauth.grant_client_role('till', 'hr_reader'); end;");
+    eventually_status(200, ask).await;
+    server.sql("hr", "begin oauth.revoke_client_role('till', 'hr_reader'); end;");
+    eventually_status(403, ask).await;
+    server.sql("hr", "begin gatepost.revoke_client_tokens('till'); end;");
+    eventually_status(401, ask).await;
+
+    server.sql("hr", "begin oauth.grant_client_role('till', 'hr_reader'); end;");
+    let token = till.token(&server, "hr").await;
+    let ask = async || get(&url, Some(&token)).await;
+    eventually_status(200, ask).await;
+    server.sql("hr", "begin gatepost.set_client_status('till', 'DISABLED'); end;");
+    eventually_status(401, ask).await;
+    server.sql("hr", "begin gatepost.set_client_status('till', 'ENABLED'); end;");
+    // Its secret works again; the tokens from before stay dead.
+    while till.request(&server, "hr", &[]).await.0 != StatusCode::OK {}
+    assert_eq!(ask().await.status(), StatusCode::UNAUTHORIZED);
+    server.sql("hr", "begin oauth.delete_client('till'); end;");
+    while till.request(&server, "hr", &[]).await.0 == StatusCode::OK {}
+}
+
+/// Two servers of one installation behind one name, as behind a load balancer.
+struct Pair {
+    _folder: Folder,
+    servers: Vec<TestServer>,
+    ports: Vec<u16>,
+}
+
+const HOST: &str = "gatepost.test";
+
+impl Pair {
+    fn start() -> Self {
+        let folder = Folder::new("pair");
+        drop(TestServer::demo(folder.path()));
+        let mut pair = Self { _folder: folder, servers: Vec::new(), ports: Vec::new() };
+        for _ in 0..2 {
+            let port = free_port();
+            let mut command = gatepost(&["serve", "--listen", &format!("127.0.0.1:{port}"), "--data"]);
+            command.arg(pair._folder.path()).env("GATEPOST_SERVER_PUBLIC_URL", format!("http://{HOST}"));
+            pair.servers.push(TestServer::spawn(pair._folder.path(), command));
+            pair.ports.push(port);
+        }
+        pair
+    }
+
+    fn url(&self, node: usize, path: &str) -> String {
+        format!("http://127.0.0.1:{}/ords/{path}", self.ports[node])
+    }
+
+    async fn post(&self, node: usize, path: &str, form: &[(&str, &str)]) -> serde_json::Value {
+        let client = Credentials::of_demo(&self.servers[0]);
+        let request = http().post(self.url(node, path)).header("host", HOST);
+        let answer = request.basic_auth(client.id, Some(client.secret)).form(form).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        serde_json::from_str(&answer.text().await.unwrap()).unwrap_or_default()
+    }
+
+    async fn call(&self, node: usize, token: &str) -> reqwest::Response {
+        let request = http().get(self.url(node, "hr/hr/employees/")).header("host", HOST);
+        request.bearer_auth(token).send().await.unwrap()
+    }
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[tokio::test]
+async fn a_token_revoked_at_one_server_is_refused_by_the_other() {
+    let pair = Pair::start();
+    let token = pair.post(0, "hr/oauth/token", &[("grant_type", "client_credentials")]).await;
+    let token = token["access_token"].as_str().unwrap().to_owned();
+    for node in 0..2 {
+        assert_eq!(pair.call(node, &token).await.status(), StatusCode::OK);
+    }
+    pair.post(1, "hr/oauth/revoke", &[("token", &token)]).await;
+    assert_eq!(pair.call(1, &token).await.status(), StatusCode::UNAUTHORIZED, "at once where it was revoked");
+    eventually_status(401, async || pair.call(0, &token).await).await;
+}
+
+/// Copies the catalog as it is now, as a backup tool does.
+fn back_up(shop: &Shop, name: &str) -> std::path::PathBuf {
+    let path = shop.0.path().join(name);
+    sqlite(&shop.0, "catalog.db").execute("vacuum into ?1", [path.to_str().unwrap()]).unwrap();
+    path
+}
+
+#[tokio::test]
+async fn a_catalog_file_that_takes_the_place_of_the_old_one_is_served() {
+    let shop = Shop::new("replaced");
+    shop.script(&numbers(1)).ok();
+    let backup = back_up(&shop, "backup.db");
+    let server = TestServer::serve(shop.0.path());
+    let url = server.url("shop/numbers/one");
+    // The same number of commits as the backup will have got, with another content.
+    shop.script(&numbers(2)).ok();
+    let number = async |wanted: u32| {
+        let wanted = format!("\"number\":{wanted}");
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while !get(&url, None).await.text().await.unwrap().contains(&wanted) {
+            assert!(std::time::Instant::now() < until, "not served: {wanted}");
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    number(2).await;
+
+    // Restored as operators do it: the file is moved over the one in use, its journal is not thought of.
+    std::fs::rename(backup, shop.0.path().join("catalog.db")).unwrap();
+    number(1).await;
+    shop.script(&numbers(3)).ok();
+    number(3).await;
+    crate::process::assert_whole(&shop.0, "catalog.db");
+
+    // A file with as many commits and another content is noticed, too.
+    let other = Shop::new("replacing");
+    other.script(&numbers(4)).ok();
+    let rebuilt = other.0.path().join("catalog.db");
+    let fingerprint: String = sqlite(&shop.0, "catalog.db")
+        .query_row("select key_fingerprint from catalog_state", [], |row| row.get(0))
+        .unwrap();
+    let revision = shop.revision();
+    rusqlite::Connection::open(&rebuilt)
+        .unwrap()
+        .execute("update catalog_state set key_fingerprint = ?1, revision = ?2", (fingerprint, revision))
+        .unwrap();
+    let copy = other.0.path().join("copy.db");
+    rusqlite::Connection::open(&rebuilt)
+        .unwrap()
+        .execute("vacuum into ?1", [copy.to_str().unwrap()])
+        .unwrap();
+    std::fs::rename(copy, shop.0.path().join("catalog.db")).unwrap();
+    number(4).await;
+}

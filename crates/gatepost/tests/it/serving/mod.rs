@@ -1,0 +1,9 @@
+//! A server as a process: what it takes in while it runs, and how it starts, stops and survives.
+
+mod broken;
+mod crash;
+mod disk;
+mod freshness;
+mod secrecy;
+mod shutdown;
+mod tls;

@@ -1,0 +1,118 @@
+//! An installation with services of every kind (`shop.sql`) beside the demo's own.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use serde_json::Value;
+
+use crate::client::{Credentials, http};
+use crate::server::{Folder, TestServer};
+
+/// Limits that tests with wrong secrets do not run into.
+pub(crate) const PATIENT: &str = "
+[oauth]
+failures_per_client_address = 1000000
+failures_per_address = 1000000
+failures_total = 1000000
+";
+
+/// A server with the shop's definitions, its client and a token.
+pub(crate) struct Shop {
+    pub(crate) server: TestServer,
+    pub(crate) client: Credentials,
+    pub(crate) token: String,
+    // Deleted last: the server stops first.
+    pub(crate) folder: Folder,
+}
+
+impl Shop {
+    /// A shop that many tests use at a time. They leave it as it is.
+    pub(crate) async fn shared() -> Arc<Self> {
+        static SHARED: Mutex<Weak<Shop>> = Mutex::new(Weak::new());
+        static MAKING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+        let current = || SHARED.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
+        let _making = MAKING.lock().await;
+        if let Some(shop) = current() {
+            return shop;
+        }
+        let shop = Arc::new(Self::with("").await);
+        *SHARED.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&shop);
+        shop
+    }
+
+    /// A shop of one's own.
+    pub(crate) async fn new() -> Self {
+        Self::with("").await
+    }
+
+    /// A shop with more configuration.
+    pub(crate) async fn with(config: &str) -> Self {
+        Self::configured(&format!("{PATIENT}{config}")).await
+    }
+
+    /// A shop with this configuration.
+    pub(crate) async fn configured(config: &str) -> Self {
+        let folder = Folder::new("shop");
+        folder.write("gatepost.toml", &format!("demo = true\n{config}"));
+        let server = TestServer::demo(folder.path());
+        server.sql("hr", include_str!("shop.sql"));
+        let client = Credentials::by_name(&server, "hr", "shop_app");
+        let token = client.token_soon(&server, "hr").await;
+        Self { server, client, token, folder }
+    }
+
+    /// The URL of a path below the module.
+    pub(crate) fn url(&self, path: &str) -> String {
+        self.server.url(&format!("hr/shop/{path}"))
+    }
+
+    /// A request with the token.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        http().request(method, self.url(path)).bearer_auth(&self.token)
+    }
+
+    /// GETs a path below the module with the token.
+    pub(crate) async fn get(&self, path: &str) -> Response {
+        self.request(Method::GET, path).send().await.unwrap()
+    }
+
+    /// GETs JSON, which must be there.
+    pub(crate) async fn json(&self, path: &str) -> Value {
+        let response = self.get(path).await;
+        let status = response.status();
+        let text = response.text().await.unwrap();
+        assert_eq!(status, StatusCode::OK, "{path}: {text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// Rows of the data file, read with SQLite itself, as JSON texts made by SQLite.
+    pub(crate) fn rows(&self, sql: &str) -> Vec<Vec<rusqlite::types::Value>> {
+        let file = self.folder.path().join("data").join("hr.db");
+        let connection = rusqlite::Connection::open(file).unwrap();
+        let mut statement = connection.prepare(sql).unwrap();
+        let columns = statement.column_count();
+        let rows = statement.query_map([], |row| (0..columns).map(|column| row.get(column)).collect());
+        rows.unwrap().collect::<Result<_, _>>().unwrap()
+    }
+
+    /// A single number of the data file.
+    pub(crate) fn count(&self, sql: &str) -> i64 {
+        match self.rows(sql)[0][0] {
+            rusqlite::types::Value::Integer(number) => number,
+            ref other => panic!("{sql}: {other:?}"),
+        }
+    }
+}
+
+/// The value of a header; empty when it is not there.
+pub(crate) fn header<'r>(response: &'r Response, name: &str) -> &'r str {
+    response.headers().get(name).map_or("", |value| value.to_str().unwrap())
+}
+
+/// The status and the JSON body of an answer.
+pub(crate) async fn parts(response: Response) -> (StatusCode, Value) {
+    let status = response.status();
+    let text = response.text().await.unwrap();
+    let body = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{status} {error}: {text}"));
+    (status, body)
+}
