@@ -20,6 +20,7 @@ use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 
 use super::authenticate::{AuthenticationFailure, Caller, authenticate, look_again};
+use super::body::WholeBody;
 use super::cors::Sharing;
 use super::facts::Facts;
 use super::{body, conditional, cors, decide, forward, oauth, respond};
@@ -221,9 +222,9 @@ impl<'a> Call<'a> {
 
     async fn answer(&self, incoming: Incoming, facts: &mut Facts) -> Result<Response<Body>, Failure> {
         self.check_version().await?;
-        let bytes = self.read_body(incoming).await?;
+        let body = self.read_body(incoming).await?;
         self.decide_again(facts)?;
-        let reply = self.execute(&bytes).await?;
+        let reply = self.execute(&body.bytes).await?;
         if let Some(location) = &reply.location {
             let location = location.clone();
             return forward::answer(self, reply, &location, facts).await;
@@ -275,21 +276,21 @@ impl<'a> Call<'a> {
         admit(&served, found.as_ref().map(|found| found.value), tail, method, &caller, facts)
     }
 
-    async fn read_body(&self, incoming: Incoming) -> Result<Bytes, Failure> {
+    async fn read_body(&self, incoming: Incoming) -> Result<WholeBody, Failure> {
+        let app = self.served.app;
         if self.handler.method == Method::Get {
-            return Ok(Bytes::new());
+            return body::read(app, body::empty(), 0).await;
         }
-        let limits = &self.served.app.config.limits;
-        let bytes = body::read(incoming, limits.body_bytes, limits.body_seconds).await?;
+        let body = body::read(app, incoming, app.config.limits.body_bytes).await?;
         let allowed = &self.handler.mimes_allowed;
-        if !bytes.is_empty() && !allowed.is_empty() {
+        if !body.bytes.is_empty() && !allowed.is_empty() {
             let sent = media_type(content_type(self.head).unwrap_or_default());
             if !allowed.iter().any(|allowed| media_type(allowed).eq_ignore_ascii_case(sent)) {
                 let detail = format!("This handler takes {}", allowed.join(", "));
                 return Err(Failure::new(Code::UnsupportedMediaType, detail));
             }
         }
-        Ok(bytes)
+        Ok(body)
     }
 
     /// Plans and executes.
