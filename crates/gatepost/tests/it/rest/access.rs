@@ -311,6 +311,10 @@ async fn the_stale_server_refuses_all_but_the_public() {
     let shop = Shop::with("[access]\nmax_stale_seconds = 1\n").await;
     // What stands in the catalog's place is none.
     let file = shop.folder.path().join("catalog.db");
+    for side in ["catalog.db-wal", "catalog.db-shm"] {
+        std::fs::rename(shop.folder.path().join(side), shop.folder.path().join(format!("{side}.away")))
+            .unwrap();
+    }
     std::fs::rename(shop.folder.write("garbage", &"no catalog ".repeat(1000)), &file).unwrap();
     status_soon(&shop.url("items/"), Some(&shop.token), StatusCode::SERVICE_UNAVAILABLE).await;
     let answer = get(&shop.url("items/"), Some(&shop.token)).await;
