@@ -3,18 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use super::queue::{Batch, Queue};
 use super::{AccessRecord, AuditRecord, LogLimits, Record, clean};
 use crate::catalog::DatabaseError;
 use crate::database::{Access, Database, Parameter, Transaction};
-
-/// Records of one transaction.
-const BATCH_RECORDS: usize = 2_048;
-
-/// How long a record may wait for company.
-const BATCH_WAIT: Duration = Duration::from_millis(200);
 
 /// How often limits are checked.
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
@@ -43,17 +37,19 @@ impl Writer {
         Self { newest_ms, ..self }
     }
 
-    pub(super) fn run(mut self, queue: &Receiver<Record>) {
+    pub(super) fn run(mut self, queue: &Queue) {
         let mut prune_at = Instant::now();
+        let mut batch = Batch::default();
         loop {
-            let mut flushes = Vec::new();
-            let (batch, open) = collect(queue, &mut flushes);
-            if !batch.is_empty()
-                && let Err(error) = self.write(&batch)
+            let open = queue.take(&mut batch, PRUNE_EVERY);
+            if !batch.records.is_empty()
+                && let Err(error) = self.write(&batch.records)
             {
-                tracing::error!(%error, records = batch.len(), "the log store refused records; they are lost");
+                let records = batch.records.len();
+                tracing::error!(%error, records, "the log store refused records; they are lost");
             }
-            for flush in flushes {
+            batch.records.clear();
+            for flush in batch.flushes.drain(..) {
                 let _ = flush.send(());
             }
             let dropped = self.dropped.swap(0, Ordering::Relaxed);
@@ -78,7 +74,6 @@ impl Writer {
                 match record {
                     Record::Access(record) => insert_access(transaction, record)?,
                     Record::Audit(record) => insert_audit(transaction, record)?,
-                    Record::Flush(_) => {}
                 }
             }
             Ok::<(), DatabaseError>(())
@@ -142,42 +137,8 @@ impl Record {
         match self {
             Self::Access(record) => record.at_ms,
             Self::Audit(record) => record.at_ms,
-            Self::Flush(_) => 0,
         }
     }
-}
-
-/// Takes what is queued, at most a batch; says whether the queue is still open.
-fn collect(
-    queue: &Receiver<Record>,
-    flushes: &mut Vec<std::sync::mpsc::SyncSender<()>>,
-) -> (Vec<Record>, bool) {
-    let mut batch = Vec::new();
-    let first = match queue.recv_timeout(PRUNE_EVERY) {
-        Ok(record) => record,
-        Err(RecvTimeoutError::Timeout) => return (batch, true),
-        Err(RecvTimeoutError::Disconnected) => return (batch, false),
-    };
-    let until = Instant::now() + BATCH_WAIT;
-    let mut next = Some(first);
-    while let Some(record) = next.take() {
-        match record {
-            Record::Flush(done) => {
-                flushes.push(done);
-                return (batch, true);
-            }
-            record => batch.push(record),
-        }
-        if batch.len() == BATCH_RECORDS {
-            break;
-        }
-        next = match queue.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Ok(record) => Some(record),
-            Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => return (batch, false),
-        };
-    }
-    (batch, true)
 }
 
 fn insert_access(transaction: &dyn Transaction, record: &AccessRecord) -> Result<(), DatabaseError> {
