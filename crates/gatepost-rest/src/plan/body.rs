@@ -1,6 +1,7 @@
 //! Request bodies: their members, and the binds that take them whole.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -47,10 +48,9 @@ impl<'a> RequestBody<'a> {
     /// Reads a JSON object.
     pub fn json(bytes: &'a Bytes) -> Result<Self, PlanError> {
         let members: Members<'a> = serde_json::from_slice(bytes).map_err(|error| invalid_json(&error))?;
-        for (index, (name, _)) in members.0.iter().enumerate() {
-            if members.0[..index].iter().any(|(earlier, _)| earlier == name) {
-                return Err(PlanError::new(&**name, "it is given twice"));
-            }
+        let mut seen = HashSet::with_capacity(members.0.len());
+        if let Some((twice, _)) = members.0.iter().find(|(name, _)| !seen.insert(&**name)) {
+            return Err(PlanError::new(&**twice, "it is given twice"));
         }
         Ok(Self::Json(members.0))
     }

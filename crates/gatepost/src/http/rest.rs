@@ -323,8 +323,6 @@ impl<'a> Call<'a> {
 
     /// Turns a reply into an answer.
     pub(super) fn render(&self, reply: Reply, request: &HeaderMap) -> Result<Response<Body>, Failure> {
-        let tag = entity_tag(self.template.template().etag_type, &reply);
-        let get = self.handler.method == Method::Get;
         let status = match reply.status {
             None => StatusCode::OK,
             Some(status) => StatusCode::from_u16(status).map_err(|error| {
@@ -332,7 +330,9 @@ impl<'a> Call<'a> {
                     .because(error)
             })?,
         };
-        if get && let Some(known) = tag.as_ref().and_then(|tag| conditional::known_as(request, tag)) {
+        let tagged = self.handler.method == Method::Get && status == StatusCode::OK;
+        let tag = entity_tag(self.template.template().etag_type, &reply).filter(|_| tagged);
+        if let Some(known) = tag.as_ref().and_then(|tag| conditional::known_as(request, tag)) {
             let mut response = Response::new(Body::empty());
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             self.describe(response.headers_mut(), Some(&known));
@@ -350,13 +350,16 @@ impl<'a> Call<'a> {
         if let Some(kind) = reply.content_type.and_then(|kind| HeaderValue::from_str(&kind).ok()) {
             headers.insert(header::CONTENT_TYPE, kind);
         }
-        self.describe(headers, tag.as_ref().filter(|_| get && status == StatusCode::OK));
+        self.describe(headers, tag.as_ref());
         Ok(response)
     }
 
     fn describe(&self, headers: &mut HeaderMap, tag: Option<&HeaderValue>) {
         respond::protect(headers);
-        // BEA-08: an answer to one caller is not kept for another.
+        // BEA-08: an answer to one caller is not kept for another, whatever the handler says (RFC 9111 section 3.5).
+        if !matches!(self.caller, Caller::Anonymous) && may_be_shared(headers) {
+            headers.remove(header::CACHE_CONTROL);
+        }
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-cache"));
         headers.insert(header::VARY, HeaderValue::from_static("Authorization, Accept-Encoding"));
         if !self.template.module.origins_allowed.is_empty() {
@@ -425,6 +428,15 @@ fn entity_tag(etag_type: EtagType, reply: &Reply) -> Option<HeaderValue> {
             _ => None,
         },
     }
+}
+
+/// Whether a handler's own `Cache-Control` lets shared caches keep the answer to a request with a token.
+fn may_be_shared(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::CACHE_CONTROL).iter();
+    let directives = values.flat_map(|value| value.as_bytes().split(|byte| matches!(byte, b',' | b'=')));
+    let mut names = directives.map(<[u8]>::trim_ascii);
+    let sharing: [&[u8]; 4] = [b"public", b"s-maxage", b"must-revalidate", b"proxy-revalidate"];
+    names.any(|name| sharing.iter().any(|known| name.eq_ignore_ascii_case(known)))
 }
 
 fn outdated() -> Failure {

@@ -81,6 +81,7 @@
 //! | BEA-07 | `bea_07_no_spelling_of_a_locked_path_opens_it_to_a_client_without_the_role` |
 //! | BEA-07 | `bea_07_no_spelling_of_a_locked_path_opens_it_to_strangers` |
 //! | BEA-07 | `bea_07_the_client_with_the_role_gets_the_item_by_its_own_spellings_only` |
+//! | BEA-08 | `bea_08_a_handler_cannot_share_what_is_locked` |
 //! | BEA-08 | `bea_08_answers_to_one_caller_are_not_kept_for_another` |
 //! | BEA-09 | `bea_09_a_token_of_another_schema_is_none` |
 //! | BEA-10 | `bea_10_interleaved_clients_on_one_connection_see_themselves` |
@@ -230,10 +231,11 @@ fn functions(folder: &Path, names: &mut BTreeSet<String>) {
             functions(&path, names);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = std::fs::read_to_string(&path).unwrap();
-            let named = text
-                .lines()
-                .filter_map(|line| line.trim_start().trim_start_matches("async ").strip_prefix("fn "));
-            names.extend(named.filter_map(|rest| rest.split(['(', '<']).next()).map(str::to_owned));
+            for line in text.lines() {
+                let item = line.trim_start().trim_start_matches("async ");
+                let name = item.strip_prefix("fn ").and_then(|rest| rest.split(['(', '<']).next());
+                names.extend(name.map(str::to_owned));
+            }
         }
     }
 }

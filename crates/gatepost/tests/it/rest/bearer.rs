@@ -4,7 +4,7 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::client::{Credentials, get, http};
-use crate::shop::{PATIENT, Shop, header, parts};
+use crate::shop::{Shop, header, parts};
 
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
@@ -135,6 +135,29 @@ async fn bea_05_challenges_are_plain_and_complete() {
             "{value}"
         );
     }
+}
+
+#[tokio::test]
+async fn bea_08_a_handler_cannot_share_what_is_locked() {
+    let shop = Shop::new().await;
+    let define = |module: &str| {
+        format!(
+            "ords.define_template('{module}', 'cached/:how');
+             ords.define_handler('{module}', 'cached/:how', 'GET', ords.source_type_plsql, 'begin :caching := :how; :ok := 1; end;');
+             ords.define_parameter('{module}', 'cached/:how', 'GET', 'Cache-Control', 'caching', 'HEADER', 'STRING', 'OUT');
+             ords.define_parameter('{module}', 'cached/:how', 'GET', 'ok', 'ok', 'RESPONSE', 'INT', 'OUT');"
+        )
+    };
+    shop.server.sql("hr", &format!("begin {} {} commit; end;", define("shop"), define("open")));
+    crate::client::status_soon(&shop.url("cached/no-cache"), Some(&shop.token), StatusCode::OK).await;
+    for how in ["public", "Public,max-age=60", "max-age=60,%20s-maxage=60", "must-revalidate"] {
+        let answer = shop.get(&format!("cached/{how}")).await;
+        assert_eq!(header(&answer, "cache-control"), "private, no-cache", "{how}");
+        let open = get(&shop.server.url(&format!("hr/open/cached/{how}")), None).await;
+        assert_ne!(header(&open, "cache-control"), "private, no-cache", "{how}: public routes may be shared");
+    }
+    let answer = shop.get("cached/private,max-age=60").await;
+    assert_eq!(header(&answer, "cache-control"), "private,max-age=60");
 }
 
 /// An answer without what differs from one to the next.
@@ -459,7 +482,6 @@ async fn htt_04_plain_http_beyond_loopback_does_not_start() {
     folder.write("gatepost.toml", &format!("{config}\n[server]\npublic_url = \"https://api.example\"\n"));
     let refused = serve();
     assert_eq!(refused.status.code(), Some(1), "{}", String::from_utf8_lossy(&refused.stderr));
-    let _ = PATIENT;
 }
 
 #[tokio::test]
