@@ -24,11 +24,11 @@ section! {
         /// Size of an answer, in bytes.
         response_bytes: u64 = 256 * 1024 * 1024,
         /// How long a stream may wait for a client that does not read, in seconds.
-        stall_seconds: u32 = 30,
+        stall_seconds: u32 = 5,
         /// Threads that read from a SQLite schema.
         readers: usize = 2,
         /// Streams at a time from a SQLite schema.
-        streams: usize = 4,
+        streams: usize = 8,
         /// Requests that may wait for a SQLite schema's threads.
         queue: usize = 1_024,
     }
