@@ -72,7 +72,8 @@ pub fn issue(input: &Issue<'_>) -> Result<Issued, OauthError> {
         input.request.scope.as_ref().map(|scope| narrow(scope, input.requestable)).transpose()?;
     let audience =
         resource::audience(&input.request.resources, input.default_resource, input.module_by_base_path)?;
-    let expires_in = client.token_duration_seconds.unwrap_or(input.lifetime_seconds).clamp(1, input.lifetime_seconds_max);
+    let expires_in =
+        client.token_duration_seconds.unwrap_or(input.lifetime_seconds).clamp(1, input.lifetime_seconds_max);
     let token = AccessToken {
         key_id: 0,
         schema_id: client.schema_id,

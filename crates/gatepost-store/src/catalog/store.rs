@@ -190,14 +190,18 @@ struct State {
 impl State {
     fn read(transaction: &dyn Transaction) -> Result<Self, DatabaseError> {
         let mut found = None;
-        transaction.query("select revision, revocations, next_id from catalog_state where id = 1", &[], &mut |row| {
-            found = Some(Self {
-                revision: row.integer(0)? as u64,
-                revocations: row.integer(1)? as u64,
-                next_id: row.integer(2)? as u64,
-            });
-            Ok(())
-        })?;
+        transaction.query(
+            "select revision, revocations, next_id from catalog_state where id = 1",
+            &[],
+            &mut |row| {
+                found = Some(Self {
+                    revision: row.integer(0)? as u64,
+                    revocations: row.integer(1)? as u64,
+                    next_id: row.integer(2)? as u64,
+                });
+                Ok(())
+            },
+        )?;
         found.ok_or(DatabaseError::Unfinished)
     }
 }

@@ -270,7 +270,8 @@ impl App {
 
     /// Catalog, logs and data are three stores: user SQL must never run on one of ours.
     fn check_apart(&self, schema: &str, data: &Path) -> anyhow::Result<()> {
-        let ours = [self.config.sqlite_path(&self.config.catalog.url)?, self.config.path(&self.config.log.file)];
+        let ours =
+            [self.config.sqlite_path(&self.config.catalog.url)?, self.config.path(&self.config.log.file)];
         let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
         if ours.iter().any(|file| real(file) == real(data)) {
             bail!("the data of schema {schema} is {}, which holds the catalog or the logs", data.display());

@@ -62,10 +62,14 @@ impl Keys {
         let keys = app.key_source();
         // Told when it is saved, not before.
         let told = match self.action {
-            Action::List => return list(&app),
+            Action::List => {
+                list(&app);
+                return Ok(());
+            }
             Action::Rotate { kind: Kind::Sealing } => {
                 let active_from_ms = now_ms + PUBLISHED_BEFORE_MS;
-                let id = keys.change(|ring| Ok(ring.rotate_sealing(&mut fill_random, now_ms, active_from_ms)?))?;
+                let id =
+                    keys.change(|ring| Ok(ring.rotate_sealing(&mut fill_random, now_ms, active_from_ms)?))?;
                 format!("sealing key {id} signs from {}", rfc3339(active_from_ms))
             }
             Action::Rotate { kind: Kind::Pepper } => {
@@ -98,7 +102,7 @@ fn lifetime_ms(app: &App) -> i64 {
     (i64::from(longest) * 1_000).max(TOKEN_LIFETIME_MS)
 }
 
-fn list(app: &App) -> anyhow::Result<()> {
+fn list(app: &App) {
     let ring = app.ring();
     println!("{}, fingerprint {}", app.key_source(), ring.fingerprint());
     let signing = ring.signing_key(app.clock.now_ms()).id();
@@ -108,5 +112,4 @@ fn list(app: &App) -> anyhow::Result<()> {
     }
     println!("pepper {}: made {}", ring.pepper().id(), rfc3339(ring.pepper().created_ms()));
     println!("vault key {}: made {}", ring.vault_key().id(), rfc3339(ring.vault_key().created_ms()));
-    Ok(())
 }

@@ -53,8 +53,10 @@ async fn verify(
     let verification = match known {
         None => verify_unknown_client(&presented.secret, &ring),
         Some(known) => {
-            let proof = known.proof.read().unwrap_or_else(PoisonError::into_inner).clone();
-            known.client.verify_secret(&presented.secret, &ring, &|candidate| proof.as_ref() == Some(candidate))
+            let proof = *known.proof.read().unwrap_or_else(PoisonError::into_inner);
+            known
+                .client
+                .verify_secret(&presented.secret, &ring, &|candidate| proof.as_ref() == Some(candidate))
         }
     };
     let secret: SecretString = presented.secret.clone();
