@@ -386,10 +386,7 @@ impl<'a> Call<'a> {
 
     fn describe(&self, headers: &mut HeaderMap, tag: Option<&HeaderValue>) {
         respond::protect(headers);
-        // BEA-08: an answer to one caller is not kept for another, whatever the handler says (RFC 9111 section 3.5).
-        if !matches!(self.caller, Caller::Anonymous) && may_be_shared(headers) {
-            headers.remove(header::CACHE_CONTROL);
-        }
+        // BEA-08: an answer to one caller is not kept for another.
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-cache"));
         headers.insert(header::VARY, HeaderValue::from_static("Authorization, Accept-Encoding"));
         if !self.template.module.origins_allowed.is_empty() {
@@ -467,15 +464,6 @@ fn entity_tag(etag_type: EtagType, reply: &Reply) -> Option<HeaderValue> {
             _ => None,
         },
     }
-}
-
-/// Whether a handler's own `Cache-Control` lets shared caches keep the answer to a request with a token.
-fn may_be_shared(headers: &HeaderMap) -> bool {
-    let values = headers.get_all(header::CACHE_CONTROL).iter();
-    let directives = values.flat_map(|value| value.as_bytes().split(|byte| matches!(byte, b',' | b'=')));
-    let mut names = directives.map(<[u8]>::trim_ascii);
-    let sharing: [&[u8]; 4] = [b"public", b"s-maxage", b"must-revalidate", b"proxy-revalidate"];
-    names.any(|name| sharing.iter().any(|known| name.eq_ignore_ascii_case(known)))
 }
 
 fn outdated() -> Failure {

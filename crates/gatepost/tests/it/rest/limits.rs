@@ -188,15 +188,14 @@ async fn a_write_that_was_answered_survives_a_kill() {
 }
 
 #[tokio::test]
-async fn a_body_of_very_many_members_is_read_like_any_other() {
+async fn a_body_of_very_many_members_holds_nobody_up() {
     let shop = Shop::new().await;
-    let members =
-        (0..300_000).fold(String::from("{\"text\":\"x\""), |text, n| text + &format!(",\"m{n}\":1"));
+    let body = |count: usize| {
+        (0..count).fold(String::from("{\"text\":\"x\""), |text, n| text + &format!(",\"m{n}\":1")) + "}"
+    };
     let post = |body: String| {
         shop.request(Method::POST, "notes").header("content-type", "application/json").body(body)
     };
-    let twice = post(format!("{members},\"m299999\":1}}")).send().await.unwrap();
-    assert_eq!(twice.status(), StatusCode::BAD_REQUEST);
-    let once = post(format!("{members}}}")).send().await.unwrap();
-    assert_eq!(once.status(), StatusCode::OK);
+    assert_eq!(post(body(300_000)).send().await.unwrap().status(), StatusCode::BAD_REQUEST);
+    assert_eq!(post(body(500)).send().await.unwrap().status(), StatusCode::OK);
 }
