@@ -55,13 +55,16 @@ impl Listener {
         let health = self.health.map(|listener| tokio::spawn(health::serve(listener, Arc::clone(&app))));
         let mut stop = std::pin::pin!(stop);
         loop {
-            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { break };
+            let accept = async {
+                let permit = Arc::clone(&permits).acquire_owned().await.ok();
+                self.socket.accept().await.map(|(stream, address)| (stream, address, permit))
+            };
             let accepted = tokio::select! {
                 () = &mut stop => break,
-                accepted = self.socket.accept() => accepted,
+                accepted = accept => accepted,
             };
             match accepted {
-                Ok((stream, address)) => {
+                Ok((stream, address, permit)) => {
                     let connection =
                         Connection { app: Arc::clone(&app), address, watcher: graceful.watcher() };
                     let acceptor = acceptor.clone();
