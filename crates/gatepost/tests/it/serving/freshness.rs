@@ -91,7 +91,7 @@ impl Pair {
     fn start() -> Self {
         let folder = Folder::new("pair");
         drop(TestServer::demo(folder.path()));
-        let mut pair = Self { folder: folder, servers: Vec::new(), ports: Vec::new() };
+        let mut pair = Self { folder, servers: Vec::new(), ports: Vec::new() };
         for _ in 0..2 {
             let port = free_port();
             let mut command = gatepost(&["serve", "--listen", &format!("127.0.0.1:{port}"), "--data"]);
