@@ -14,6 +14,7 @@ pub mod throttle;
 mod watch;
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -145,8 +146,13 @@ impl App {
         change: &Change,
     ) -> Result<Arc<Catalog>, CommitError> {
         let _refreshing = self.lock_refreshing();
-        let committed = self.store.commit(base, changed, change)?;
-        if committed.revision != self.snapshot.load().catalog.revision {
+        let mut committed = self.store.commit(base, changed, change)?;
+        // `base` may be older than what is known of revocations by now.
+        let revocations = &self.snapshot.load().catalog.revocations;
+        if revocations.revision > committed.revocations.revision {
+            committed.revocations = Arc::clone(revocations);
+        }
+        if committed.revision > self.snapshot.load().catalog.revision {
             self.publish(committed, false);
         }
         Ok(Arc::clone(&self.snapshot.load().catalog))
@@ -157,7 +163,8 @@ impl App {
         let _refreshing = self.lock_refreshing();
         let started_ms = self.clock.now_ms();
         let known = Arc::clone(&self.snapshot.load().catalog);
-        if let Some(catalog) = self.store.refresh(&known)? {
+        if let Some(mut catalog) = self.store.refresh(&known)? {
+            Arc::make_mut(&mut catalog.revocations).forget_expired(started_ms);
             self.publish(catalog, false);
         }
         self.confirmed_ms.store(started_ms, Ordering::Release);
@@ -193,11 +200,15 @@ impl App {
 
     /// Reads the key file again and seals with what it says.
     pub fn reload_keys(&self) -> anyhow::Result<()> {
+        // Read under the lock: of two readers the later one has the newer file.
+        let _refreshing = self.lock_refreshing();
         let ring = self.keys.load()?;
         if ring.fingerprint() != self.ring.load().fingerprint() {
             bail!("{} belongs to another catalog; the keys in use stay", self.keys);
         }
-        let _refreshing = self.lock_refreshing();
+        if ring == **self.ring.load() {
+            return Ok(());
+        }
         self.ring.store(Arc::new(ring));
         let catalog = Arc::clone(&self.snapshot.load().catalog);
         self.publish(catalog.as_ref().clone(), true);
@@ -247,13 +258,25 @@ impl App {
             return Ok(store.clone());
         }
         let path = self.config.data_path(schema)?;
+        self.check_apart(schema, &path)?;
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).with_context(|| format!("folder {}", folder.display()))?;
+            key_file::make_private_folder(folder).with_context(|| format!("folder {}", folder.display()))?;
         }
         let store = DataStore::open(&path, self.data_options(schema))
             .with_context(|| format!("data of schema {schema}"))?;
         stores.insert(schema.to_owned(), store.clone());
         Ok(store)
+    }
+
+    /// Catalog, logs and data are three stores: user SQL must never run on one of ours.
+    fn check_apart(&self, schema: &str, data: &Path) -> anyhow::Result<()> {
+        let ours =
+            [self.config.sqlite_path(&self.config.catalog.url)?, self.config.path(&self.config.log.file)];
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        if ours.iter().any(|file| real(file) == real(data)) {
+            bail!("the data of schema {schema} is {}, which holds the catalog or the logs", data.display());
+        }
+        Ok(())
     }
 
     fn data_options(&self, schema: &str) -> DataOptions {
@@ -327,7 +350,7 @@ impl App {
 }
 
 fn open_catalog(
-    path: &std::path::Path,
+    path: &Path,
     keys: &KeySource,
     clock: &Clock,
     open: Open,

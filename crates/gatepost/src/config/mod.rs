@@ -91,8 +91,8 @@ impl Config {
     }
 
     fn parse(text: &str, variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
-        let from_file: Self = toml::from_str(text).map_err(|error| ConfigError(error.to_string()))?;
-        let mut table: toml::Table = toml::from_str(text).map_err(|error| ConfigError(error.to_string()))?;
+        let from_file: Self = toml::from_str(text).map_err(|error| place(&error, text))?;
+        let mut table: toml::Table = toml::from_str(text).map_err(|error| place(&error, text))?;
         let mut names = Vec::new();
         for (name, value) in variables {
             if name.starts_with("GATEPOST_") && !OTHER_VARIABLES.contains(&name.as_str()) {
@@ -251,6 +251,13 @@ impl Config {
         }
         page
     }
+}
+
+/// What is wrong and where, without the line itself: it could hold a password.
+fn place(error: &toml::de::Error, text: &str) -> ConfigError {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let line = before.map_or(1, |before| before.matches('\n').count() + 1);
+    ConfigError(format!("line {line}: {}", error.message()))
 }
 
 /// Sets `section.key` from `GATEPOST_SECTION_KEY`.
