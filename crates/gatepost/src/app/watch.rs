@@ -33,6 +33,7 @@ impl Drop for Watch {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
         if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
             let _ = thread.join();
         }
     }
@@ -64,7 +65,7 @@ fn follow(app: &Weak<App>, stop: &AtomicBool) {
         }
         let pause = Duration::from_millis(app.config.catalog.poll_ms.max(1));
         drop(app);
-        std::thread::sleep(pause);
+        std::thread::park_timeout(pause);
     }
 }
 
