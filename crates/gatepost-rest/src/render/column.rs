@@ -1,6 +1,7 @@
 //! The columns of a result, described once for a statement.
 
 use super::value::json_key;
+use super::zone::Zone;
 
 /// The columns of a statement.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct Columns {
     pub links: Vec<(usize, String)>,
     /// How many columns the statement has.
     pub count: usize,
+    /// The zone of timestamps that carry none.
+    pub zone: Zone,
 }
 
 /// A column that is a member.
@@ -63,8 +66,9 @@ impl Columns {
     pub fn describe<'a>(
         columns: impl Iterator<Item = (&'a str, Option<&'a str>)>,
         quoted: &[String],
+        zone: &Zone,
     ) -> Self {
-        let mut described = Self::default();
+        let mut described = Self { zone: zone.clone(), ..Self::default() };
         for (number, (name, declared)) in columns.enumerate() {
             described.count += 1;
             if name == "$.id" {

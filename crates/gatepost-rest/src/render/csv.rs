@@ -21,7 +21,7 @@ pub(super) fn row(out: &mut Vec<u8>, columns: &Columns, row: &impl Row) {
             out.push(b',');
         }
         let start = out.len();
-        plain(out, &row.value(column.number), column.kind);
+        plain(out, &row.value(column.number), column.kind, &columns.zone);
         quote_if_needed(out, start);
     }
     out.extend_from_slice(b"\r\n");

@@ -3,7 +3,7 @@
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::value::{plain, string};
-use super::{ColumnKind, Columns, Row, Value};
+use super::{ColumnKind, Columns, Row, Value, Zone};
 use crate::plan::{LinkBase, QUERY};
 
 /// What a URL reference in a column may not hold as it is.
@@ -41,7 +41,7 @@ impl RowUrl {
                 out.push(b',');
             }
             match row.value(*id) {
-                number @ Value::Integer(_) => plain(out, &number, ColumnKind::Plain),
+                number @ Value::Integer(_) => plain(out, &number, ColumnKind::Plain, &Zone::UTC),
                 value => {
                     let text = text(&value).unwrap_or_default();
                     utf8_percent_encode(&text, QUERY)
@@ -137,7 +137,7 @@ fn text(value: &Value<'_>) -> Option<String> {
         return None;
     }
     let mut bytes = Vec::new();
-    plain(&mut bytes, value, ColumnKind::Plain);
+    plain(&mut bytes, value, ColumnKind::Plain, &Zone::UTC);
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 

@@ -12,6 +12,7 @@ mod page;
 #[cfg(test)]
 mod tests;
 mod value;
+mod zone;
 
 use std::borrow::Cow;
 
@@ -19,6 +20,7 @@ pub use change::ChangeRows;
 pub use column::{Column, ColumnKind, Columns};
 pub use output::{Answer, BadOutput, outputs};
 pub use value::json_key;
+pub use zone::Zone;
 
 use crate::definition::SourceType;
 use crate::plan::Plan;
@@ -202,7 +204,7 @@ impl<'p> Renderer<'p> {
         self.media_type = media_type.filter(|text| http::HeaderValue::from_str(text).is_ok());
         match row.value(1) {
             Value::Blob(bytes) => out.extend_from_slice(bytes),
-            other => value::plain(out, &other, ColumnKind::Plain),
+            other => value::plain(out, &other, ColumnKind::Plain, &Zone::UTC),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use http::{HeaderName, HeaderValue};
 
 use super::value::{json, plain};
-use super::{ColumnKind, Value};
+use super::{ColumnKind, Value, Zone};
 use crate::definition::ParameterType;
 use crate::plan::BindValue;
 use crate::source::{CompiledSource, OutputTarget};
@@ -65,19 +65,19 @@ fn status(value: &BindValue) -> Result<u16, BadOutput> {
 
 fn text(value: &BindValue) -> String {
     let mut bytes = Vec::new();
-    plain(&mut bytes, &borrowed(value), ColumnKind::Plain);
+    plain(&mut bytes, &borrowed(value), ColumnKind::Plain, &Zone::UTC);
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn member(out: &mut Vec<u8>, value: &BindValue, kind: ParameterType) {
     match kind {
         ParameterType::String if *value != BindValue::Null => {
-            json(out, &Value::Text(Cow::Owned(text(value))), ColumnKind::Plain);
+            json(out, &Value::Text(Cow::Owned(text(value))), ColumnKind::Plain, &Zone::UTC);
         }
-        ParameterType::Boolean => json(out, &borrowed(value), ColumnKind::Boolean),
-        ParameterType::Timestamp => json(out, &borrowed(value), ColumnKind::Timestamp),
+        ParameterType::Boolean => json(out, &borrowed(value), ColumnKind::Boolean, &Zone::UTC),
+        ParameterType::Timestamp => json(out, &borrowed(value), ColumnKind::Timestamp, &Zone::UTC),
         ParameterType::Int | ParameterType::Long | ParameterType::Double => number(out, value),
-        _ => json(out, &borrowed(value), ColumnKind::Plain),
+        _ => json(out, &borrowed(value), ColumnKind::Plain, &Zone::UTC),
     }
 }
 
@@ -86,9 +86,9 @@ fn number(out: &mut Vec<u8>, value: &BindValue) {
     let value = borrowed(value);
     match &value {
         Value::Text(text) if serde_json::from_str::<serde_json::Number>(text).is_ok() => {
-            json(out, &Value::Number(text.trim()), ColumnKind::Plain);
+            json(out, &Value::Number(text.trim()), ColumnKind::Plain, &Zone::UTC);
         }
-        _ => json(out, &value, ColumnKind::Plain),
+        _ => json(out, &value, ColumnKind::Plain, &Zone::UTC),
     }
 }
 

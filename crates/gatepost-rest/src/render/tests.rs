@@ -49,7 +49,7 @@ fn text(text: &str) -> Value<'_> {
 
 fn render(plan: &Plan, columns: &[(&str, Option<&str>)], rows: &[Vec<Value<'_>>]) -> String {
     let quoted = ["eName", "$.id"].map(String::from);
-    let columns = Columns::describe(columns.iter().copied(), &quoted);
+    let columns = Columns::describe(columns.iter().copied(), &quoted, &Zone::UTC);
     let mut renderer = Renderer::new(plan, &columns).unwrap();
     let mut out = Vec::new();
     renderer.begin(&mut out);
@@ -142,7 +142,7 @@ fn an_item_links_to_its_collection() {
 fn one_row_types_need_a_row() {
     for source_type in [SourceType::CollectionItem, SourceType::QueryOneRow, SourceType::Media] {
         let plan = plan(source_type, 25, 0);
-        let columns = Columns::describe([("a", None), ("b", None)].into_iter(), &[]);
+        let columns = Columns::describe([("a", None), ("b", None)].into_iter(), &[], &Zone::UTC);
         let renderer = Renderer::new(&plan, &columns).unwrap();
         assert!(renderer.not_found(), "{source_type:?}");
     }
@@ -280,7 +280,7 @@ fn csv_follows_rfc_4180() {
         render(&plan, &columns, &[row]),
         "id,\"note, all\",empty,n\r\n1,\"a,\"\"b\"\"\r\nc\",,1.5\r\n"
     );
-    let described = Columns::describe(columns.into_iter(), &[]);
+    let described = Columns::describe(columns.into_iter(), &[], &Zone::UTC);
     let renderer = Renderer::new(&plan, &described).unwrap();
     assert_eq!(renderer.content_type(), "text/csv; charset=utf-8");
     assert_eq!(renderer.content_disposition().unwrap(), "attachment; filename=\"orders.csv\"");
@@ -289,7 +289,7 @@ fn csv_follows_rfc_4180() {
 #[test]
 fn media_are_sent_as_they_are() {
     let plan = plan(SourceType::Media, 10, 0);
-    let columns = Columns::describe([("type", None), ("content", None)].into_iter(), &[]);
+    let columns = Columns::describe([("type", None), ("content", None)].into_iter(), &[], &Zone::UTC);
     let mut renderer = Renderer::new(&plan, &columns).unwrap();
     let mut out = Vec::new();
     renderer.row(&mut out, &Cells(&[text("image/png"), Value::Blob(b"\x89PNG")]));
@@ -297,13 +297,13 @@ fn media_are_sent_as_they_are() {
     let mut renderer = Renderer::new(&plan, &columns).unwrap();
     renderer.row(&mut out, &Cells(&[text("a\r\nSet-Cookie: x"), Value::Null]));
     assert_eq!(renderer.content_type(), "application/octet-stream");
-    let three = Columns::describe([("a", None), ("b", None), ("c", None)].into_iter(), &[]);
+    let three = Columns::describe([("a", None), ("b", None), ("c", None)].into_iter(), &[], &Zone::UTC);
     assert!(Renderer::new(&plan, &three).is_err());
 }
 
 #[test]
 fn changes_answer_rows_or_their_number() {
-    let columns = Columns::describe([("id", None)].into_iter(), &[]);
+    let columns = Columns::describe([("id", None)].into_iter(), &[], &Zone::UTC);
     let body = |count: i64| {
         let mut rows = ChangeRows::default();
         for id in 0..count {

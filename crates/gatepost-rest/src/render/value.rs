@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::IgnoredAny;
 
-use super::{ColumnKind, Columns, Row, Value};
+use super::{ColumnKind, Columns, Row, Value, Zone};
 
 /// `"name":`, escaped.
 pub fn json_key(name: &str) -> Box<[u8]> {
@@ -24,7 +24,7 @@ pub(super) fn members(out: &mut Vec<u8>, columns: &Columns, row: &impl Row, mut 
         }
         first = false;
         out.extend_from_slice(&column.key);
-        json(out, &row.value(column.number), column.kind);
+        json(out, &row.value(column.number), column.kind, &columns.zone);
     }
     first
 }
@@ -41,7 +41,7 @@ fn write<T: serde::Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
 }
 
 /// Writes a value as JSON.
-pub(super) fn json(out: &mut Vec<u8>, value: &Value<'_>, kind: ColumnKind) {
+pub(super) fn json(out: &mut Vec<u8>, value: &Value<'_>, kind: ColumnKind, zone: &Zone) {
     match value {
         Value::Null => out.extend_from_slice(b"null"),
         Value::Integer(number @ (0 | 1)) if kind == ColumnKind::Boolean => {
@@ -54,7 +54,7 @@ pub(super) fn json(out: &mut Vec<u8>, value: &Value<'_>, kind: ColumnKind) {
         Value::Number(digits) => out.extend_from_slice(digits.as_bytes()),
         Value::Text(text) => match kind {
             ColumnKind::Plain | ColumnKind::Boolean => string(out, text),
-            ColumnKind::Date | ColumnKind::Timestamp => string(out, &timestamp(text)),
+            ColumnKind::Date | ColumnKind::Timestamp => string(out, &timestamp(text, zone)),
             ColumnKind::Json => embedded(out, text),
         },
         Value::Blob(bytes) => {
@@ -67,16 +67,16 @@ pub(super) fn json(out: &mut Vec<u8>, value: &Value<'_>, kind: ColumnKind) {
 }
 
 /// Writes a value as text without quotes; NULL is nothing.
-pub(super) fn plain(out: &mut Vec<u8>, value: &Value<'_>, kind: ColumnKind) {
+pub(super) fn plain(out: &mut Vec<u8>, value: &Value<'_>, kind: ColumnKind, zone: &Zone) {
     match value {
         Value::Null => {}
         Value::Text(text) if matches!(kind, ColumnKind::Date | ColumnKind::Timestamp) => {
-            out.extend_from_slice(timestamp(text).as_bytes());
+            out.extend_from_slice(timestamp(text, zone).as_bytes());
         }
         Value::Text(text) => out.extend_from_slice(text.as_bytes()),
         Value::Real(number) if !number.is_finite() => {}
         Value::Blob(bytes) => base64(out, bytes),
-        other => json(out, other, kind),
+        other => json(out, other, kind, zone),
     }
 }
 
@@ -96,27 +96,32 @@ fn base64(out: &mut Vec<u8>, bytes: &[u8]) {
     debug_assert!(written.is_ok());
 }
 
-/// `2024-05-01 09:30:00` to RFC 3339; without a zone it is UTC. Anything else, a bare date too, stays as it is.
-pub(super) fn timestamp(text: &str) -> Cow<'_, str> {
+/// `2024-05-01 09:30:00` to RFC 3339; without a zone it is in the schema's. Anything else, a bare date too, stays as it is.
+pub(super) fn timestamp<'a>(text: &'a str, zone: &Zone) -> Cow<'a, str> {
     let bytes = text.as_bytes();
     if bytes.len() < 16 || !fits(&bytes[..10], b"0000-00-00") || !matches!(bytes[10], b' ' | b'T') {
         return Cow::Borrowed(text);
     }
     let Some(clock) = clock_length(&bytes[11..]) else { return Cow::Borrowed(text) };
-    let (time, zone) = text[11..].split_at(clock);
-    let zone = zone.trim_start();
-    let known = match zone.len() {
+    let (time, given) = text[11..].split_at(clock);
+    let given = given.trim_start();
+    let known = match given.len() {
         0 => true,
-        1 => matches!(zone, "Z" | "z"),
-        6 => matches!(zone.as_bytes()[0], b'+' | b'-') && fits(&zone.as_bytes()[1..], b"00:00"),
+        1 => matches!(given, "Z" | "z"),
+        6 => matches!(given.as_bytes()[0], b'+' | b'-') && fits(&given.as_bytes()[1..], b"00:00"),
         _ => false,
     };
     if !known {
         return Cow::Borrowed(text);
     }
     let seconds = if time.len() == 5 { ":00" } else { "" };
-    let zone = if zone.len() == 6 { zone } else { "Z" };
-    Cow::Owned(format!("{}T{time}{seconds}{zone}", &text[..10]))
+    let local = format!("{}T{time}{seconds}", &text[..10]);
+    let offset = match given.len() {
+        0 => zone.offset_of(&local),
+        1 => Cow::Borrowed("Z"),
+        _ => Cow::Borrowed(given),
+    };
+    Cow::Owned(local + &offset)
 }
 
 /// The length of `HH:MM`, `HH:MM:SS` or `HH:MM:SS.fff` at the start.

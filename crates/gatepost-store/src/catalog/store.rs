@@ -29,8 +29,8 @@ impl CatalogStore {
         let store = Self { database: Database::open_sqlite(path, &MIGRATIONS, true)? };
         store.database.transaction(Access::Write, |transaction| {
             transaction.execute(
-                "insert into catalog_state (id, revision, next_id, key_fingerprint, created_at_ms)
-                 values (1, 0, $1, $2, $3) on conflict (id) do nothing",
+                "insert into catalog_state (id, revision, revocations, next_id, key_fingerprint, created_at_ms)
+                 values (1, 0, 0, $1, $2, $3) on conflict (id) do nothing",
                 &[
                     Parameter::Integer(Catalog::FIRST_ID as i64),
                     Parameter::Text(key_fingerprint),
@@ -65,19 +65,15 @@ impl CatalogStore {
         self.database.transaction(Access::Read, |transaction| read_since(transaction, &Catalog::default()))
     }
 
-    /// The newest revision; one row read, cheap enough for a poll every 20 milliseconds.
-    pub fn revision(&self) -> Result<u64, DatabaseError> {
-        self.database.transaction(Access::Read, |transaction| Ok(State::read(transaction)?.revision))
-    }
-
     /// What the catalog is now, if it is not what `known` says: only rows changed since are read.
     pub fn refresh(&self, known: &Catalog) -> Result<Option<Catalog>, DatabaseError> {
         self.database.transaction(Access::Read, |transaction| {
             let state = State::read(transaction)?;
-            if state.revision == known.revision {
+            let (revision, revocations) = (known.revision, known.revocations.revision);
+            if state.revision == revision && state.revocations == revocations {
                 return Ok(None);
             }
-            let older = state.revision < known.revision;
+            let older = state.revision < revision || state.revocations < revocations;
             let known = if older { &Catalog::default() } else { known };
             read_since(transaction, known).map(Some)
         })
@@ -97,7 +93,7 @@ impl CatalogStore {
     /// catalog with its new revision. Fails with `CommitError::Conflict` when `base` is not the newest any more.
     pub fn commit(&self, base: &Catalog, changed: &Catalog, change: &Change) -> Result<Catalog, CommitError> {
         let edits = edits_between(base, changed)?;
-        if edits.is_empty() {
+        if edits.is_empty() && changed.next_id == base.next_id {
             return Ok(changed.clone());
         }
         self.database.transaction(Access::Write, |transaction| {
@@ -130,10 +126,8 @@ impl CatalogStore {
         now_ms: i64,
     ) -> Result<(), DatabaseError> {
         self.database.transaction(Access::Write, |transaction| {
-            let revision = State::read(transaction)?.revision + 1;
-            let revision = Parameter::Integer(revision as i64);
-            transaction.execute("update catalog_state set revision = $1 where id = 1", &[revision])?;
-            transaction.execute(
+            let revision = Parameter::Integer(State::read(transaction)?.revocations as i64 + 1);
+            let added = transaction.execute(
                 "insert into revoked_token (token_id, client_id, expires_at_ms, revision) values ($1, $2, $3, $4)
                  on conflict (token_id) do nothing",
                 &[
@@ -143,6 +137,10 @@ impl CatalogStore {
                     revision,
                 ],
             )?;
+            if added == 0 {
+                return Ok(());
+            }
+            transaction.execute("update catalog_state set revocations = $1 where id = 1", &[revision])?;
             transaction.execute(
                 "delete from revoked_token where expires_at_ms < $1",
                 &[Parameter::Integer(now_ms - REVOCATION_GRACE_MS)],
@@ -185,16 +183,25 @@ impl CatalogStore {
 
 struct State {
     revision: u64,
+    revocations: u64,
     next_id: Id,
 }
 
 impl State {
     fn read(transaction: &dyn Transaction) -> Result<Self, DatabaseError> {
         let mut found = None;
-        transaction.query("select revision, next_id from catalog_state where id = 1", &[], &mut |row| {
-            found = Some(Self { revision: row.integer(0)? as u64, next_id: row.integer(1)? as u64 });
-            Ok(())
-        })?;
+        transaction.query(
+            "select revision, revocations, next_id from catalog_state where id = 1",
+            &[],
+            &mut |row| {
+                found = Some(Self {
+                    revision: row.integer(0)? as u64,
+                    revocations: row.integer(1)? as u64,
+                    next_id: row.integer(2)? as u64,
+                });
+                Ok(())
+            },
+        )?;
         found.ok_or(DatabaseError::Unfinished)
     }
 }
@@ -215,21 +222,23 @@ fn read_since(transaction: &dyn Transaction, known: &Catalog) -> Result<Catalog,
             .ok_or_else(|| DatabaseError::Broken(format!("object {id} has an unknown kind")))?;
         apply(&mut catalog, kind, id, row.optional_text(2)?.as_deref())
     })?;
-    let mut revoked: Option<Revocations> = None;
+    if state.revocations == known.revocations.revision {
+        return Ok(catalog);
+    }
+    let mut revoked = Revocations::clone(&known.revocations);
+    revoked.revision = state.revocations;
     transaction.query(
         "select token_id, client_id, expires_at_ms from revoked_token where revision > $1",
-        &since,
+        &[Parameter::Integer(known.revocations.revision as i64)],
         &mut |row| {
             let token = revocation::decode(&row.text(0)?)
                 .ok_or_else(|| DatabaseError::Broken("a revoked token's id is unreadable".into()))?;
             let entry = RevokedToken { client: row.integer(1)? as u64, expires_ms: row.integer(2)? };
-            revoked.get_or_insert_with(|| (*known.revocations).clone()).insert(token, entry);
+            revoked.insert(token, entry);
             Ok(())
         },
     )?;
-    if let Some(revoked) = revoked {
-        catalog.revocations = Arc::new(revoked);
-    }
+    catalog.revocations = Arc::new(revoked);
     Ok(catalog)
 }
 

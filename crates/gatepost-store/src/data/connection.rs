@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use gatepost_rest::plan::BindValue;
-use gatepost_rest::render::{self, Columns, Value};
+use gatepost_rest::render::{self, Columns, Value, Zone};
 use gatepost_rest::sql;
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
@@ -43,6 +43,7 @@ pub(super) struct UserConnection {
     pub(super) sqlite: Connection,
     pub(super) watch: Arc<Watch>,
     described: RefCell<HashMap<u64, Arc<Described>>>,
+    zone: Zone,
 }
 
 /// A statement's columns, and the raw names by which a change of the schema is noticed.
@@ -118,7 +119,7 @@ impl UserConnection {
         let ticking = Arc::clone(&watch);
         sqlite.progress_handler(STEPS, Some(move || ticking.tick()))?;
         sqlite.authorizer(Some(authorizer(kind, Arc::clone(&watch))))?;
-        Ok(Self { sqlite, watch, described: RefCell::default() })
+        Ok(Self { sqlite, watch, described: RefCell::default(), zone: options.zone.clone() })
     }
 
     /// Keeps a small page cache only: a long scan meets each page once.
@@ -157,7 +158,7 @@ impl UserConnection {
         let prepared = self.sqlite.prepare(&statement.text)?;
         let columns: Vec<_> = prepared.columns().collect();
         let pairs = columns.iter().map(|column| (column.name(), column.decl_type()));
-        Ok(Columns::describe(pairs, &statement.quoted))
+        Ok(Columns::describe(pairs, &statement.quoted, &self.zone))
     }
 
     /// The columns of a statement that is about to run or has just begun to, from the cache unless the schema

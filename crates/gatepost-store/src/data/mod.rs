@@ -29,7 +29,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use gatepost_rest::plan::Plan;
-use gatepost_rest::render::Columns;
+use gatepost_rest::render::{Columns, Zone};
 use gatepost_rest::source::{CompiledSource, Step};
 use tokio::sync::oneshot;
 
@@ -38,6 +38,7 @@ pub use error::{ConstraintKind, DataError, ExecuteError};
 pub use reply::{Reply, ReplyBody};
 pub use session::{Session, SessionError, SessionResult, SessionValue};
 pub use stream::RowStream;
+pub use writer::Precondition;
 
 use connection::{Kind, UserConnection};
 use queue::Queue;
@@ -70,6 +71,8 @@ pub struct DataOptions {
     pub pages_max: u32,
     /// Whether reads of one row by a unique key run on the caller's thread.
     pub in_place: bool,
+    /// The zone of timestamps that carry none.
+    pub zone: Zone,
 }
 
 impl Default for DataOptions {
@@ -86,6 +89,7 @@ impl Default for DataOptions {
             value_bytes_max: 10_000_000,
             pages_max: 0,
             in_place: true,
+            zone: Zone::UTC,
         }
     }
 }
@@ -155,7 +159,7 @@ impl DataStore {
             return Err(ExecuteError::Stopped);
         }
         if plan.source.writes {
-            return self.write(plan, limits).await;
+            return self.write(plan, None, limits).await;
         }
         let mut plan = plan;
         if self.shared.options.in_place && plan.source.hints.is_point() {
@@ -174,6 +178,19 @@ impl DataStore {
             ReadAnswer::Done(reply) => Ok(*reply),
             ReadAnswer::TooLong(_) => Err(ExecuteError::TooLarge),
         }
+    }
+
+    /// Runs a plan that changes data, if a precondition holds in the same transaction.
+    pub async fn execute_if(
+        &self,
+        plan: Plan,
+        precondition: Precondition,
+        limits: Limits,
+    ) -> Result<Reply, ExecuteError> {
+        if self.shared.closed.load(Ordering::Acquire) {
+            return Err(ExecuteError::Stopped);
+        }
+        self.write(plan, Some(precondition), limits).await
     }
 
     /// Prepares a handler's statements without running them, for load reports. Blocks.
@@ -229,9 +246,14 @@ impl DataStore {
         Ok(answer)
     }
 
-    async fn write(&self, plan: Plan, limits: Limits) -> Result<Reply, ExecuteError> {
+    async fn write(
+        &self,
+        plan: Plan,
+        precondition: Option<Precondition>,
+        limits: Limits,
+    ) -> Result<Reply, ExecuteError> {
         let (reply, answer) = oneshot::channel();
-        let job = WriteJob { plan, limits, reply };
+        let job = WriteJob { plan, precondition, limits, reply };
         self.shared.writes.push(job).map_err(queue::Refused::into_error)?;
         answer.await.map_err(|_| ExecuteError::Stopped)?
     }
@@ -240,8 +262,8 @@ impl DataStore {
 impl Shared {
     fn start(&self, writer: UserConnection) -> Result<(), DataError> {
         let queue = Arc::clone(&self.writes);
-        let write_time = self.options.write_time;
-        self.spawn("gatepost-write", move || writer::run(&writer, &queue, write_time))?;
+        let options = self.options.clone();
+        self.spawn("gatepost-write", move || writer::run(&writer, &queue, &options))?;
         for number in 0..self.options.reader_threads.max(1) {
             let connection = UserConnection::open(&self.path, Kind::Read, &self.options)?;
             let (queue, options) = (Arc::clone(&self.reads), self.options.clone());

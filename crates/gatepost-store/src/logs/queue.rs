@@ -11,6 +11,9 @@ use super::Record;
 /// Records that may wait; beyond, they are dropped.
 const RECORDS_MAX: usize = 16_384;
 
+/// Room that only the audit trail may use, so that a flood of requests does not crowd it out.
+const AUDIT_ROOM: usize = 4_096;
+
 /// Records that are worth a transaction.
 const BATCH_RECORDS: usize = 2_048;
 
@@ -47,8 +50,12 @@ impl State {
 impl Queue {
     /// Takes a record in; `false` if there is no room.
     pub(super) fn push(&self, record: Record) -> bool {
+        let room = match record {
+            Record::Access(_) => RECORDS_MAX,
+            Record::Audit(_) => RECORDS_MAX + AUDIT_ROOM,
+        };
         let mut state = self.lock();
-        if state.records.len() >= RECORDS_MAX || state.closed {
+        if state.records.len() >= room || state.closed {
             return false;
         }
         state.records.push(record);

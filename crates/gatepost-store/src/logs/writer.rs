@@ -21,6 +21,14 @@ const INSERT_AUDIT: &str = "insert into audit_event
 /// How often limits are checked.
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
 
+/// How many records may come between two checks of the size.
+const PRUNE_RECORDS: usize = 50_000;
+
+const ACCESS_TABLE: &str =
+    "delete from access_log where id <= (select min(id) + (max(id) - min(id)) / 10 from access_log)";
+const AUDIT_TABLE: &str =
+    "delete from audit_event where id <= (select min(id) + (max(id) - min(id)) / 10 from audit_event)";
+
 pub(super) struct Writer {
     database: Arc<Database>,
     limits: LogLimits,
@@ -47,6 +55,7 @@ impl Writer {
 
     pub(super) fn run(mut self, queue: &Queue) {
         let mut prune_at = Instant::now();
+        let mut written = 0;
         let mut batch = Batch::default();
         loop {
             let open = queue.take(&mut batch, PRUNE_EVERY);
@@ -56,6 +65,7 @@ impl Writer {
                 let records = batch.records.len();
                 tracing::error!(%error, records, "the log store refused records; they are lost");
             }
+            written += batch.records.len();
             batch.records.clear();
             for flush in batch.flushes.drain(..) {
                 let _ = flush.send(());
@@ -64,8 +74,9 @@ impl Writer {
             if dropped > 0 {
                 tracing::warn!(dropped, "log records were dropped because the queue was full");
             }
-            if Instant::now() >= prune_at {
+            if Instant::now() >= prune_at || written >= PRUNE_RECORDS {
                 prune_at = Instant::now() + PRUNE_EVERY;
+                written = 0;
                 if let Err(error) = self.prune() {
                     tracing::error!(%error, "old log records could not be deleted");
                 }
@@ -108,9 +119,12 @@ impl Writer {
             }
             Ok::<(), DatabaseError>(())
         })?;
-        while self.bytes_in_use()? > self.limits.size_bytes {
-            if self.delete_oldest_tenth()? == 0 {
-                break;
+        // The access log goes first: a flood of requests must not wash the audit trail away.
+        for table in [ACCESS_TABLE, AUDIT_TABLE] {
+            while self.bytes_in_use()? > self.limits.size_bytes {
+                if self.delete_oldest_tenth(table)? == 0 {
+                    break;
+                }
             }
         }
         Ok(())
@@ -133,18 +147,9 @@ impl Writer {
         Ok(bytes)
     }
 
-    fn delete_oldest_tenth(&self) -> Result<usize, DatabaseError> {
+    fn delete_oldest_tenth(&self, sql: &str) -> Result<usize, DatabaseError> {
         tracing::info!(file = %self.path.display(), "the logs reached their size limit; the oldest tenth goes");
-        self.database.transaction(Access::Write, |transaction| {
-            let mut deleted = 0;
-            for sql in [
-                "delete from access_log where id <= (select min(id) + (max(id) - min(id) + 10) / 10 from access_log)",
-                "delete from audit_event where id <= (select min(id) + (max(id) - min(id) + 10) / 10 from audit_event)",
-            ] {
-                deleted += transaction.execute(sql, &[])?;
-            }
-            Ok(deleted)
-        })
+        self.database.transaction(Access::Write, |transaction| transaction.execute(sql, &[]))
     }
 }
 

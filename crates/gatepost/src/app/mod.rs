@@ -4,6 +4,7 @@
 //! in what other processes committed, and notices replaced files. Requests read the snapshot and nothing else.
 
 pub mod clock;
+mod high_water;
 mod hosts;
 pub mod key_file;
 pub mod principals;
@@ -14,6 +15,7 @@ pub mod throttle;
 mod watch;
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -23,6 +25,7 @@ use arc_swap::ArcSwap;
 use gatepost_oauth::KeyRing;
 use gatepost_rest::access::Unprotected;
 use gatepost_rest::definition::Id;
+use gatepost_rest::render::Zone;
 use gatepost_store::catalog::{Catalog, CatalogStore, Change, CommitError, DatabaseError, RevokedToken};
 use gatepost_store::data::{DataOptions, DataStore};
 use gatepost_store::logs::{LogLimits, LogStore};
@@ -30,6 +33,7 @@ use tokio::sync::Semaphore;
 
 use crate::config::{Config, UnprotectedRoutes};
 use clock::Clock;
+use high_water::HighWater;
 use key_file::KeySource;
 use published::PublishedSchema;
 use snapshot::Snapshot;
@@ -60,6 +64,8 @@ pub struct App {
     pub slow_checks: Arc<Semaphore>,
     /// Slow hashes that run or wait.
     pub slow_checks_waiting: Arc<Semaphore>,
+    /// What request bodies may use together, in KiB.
+    pub body_kibibytes: Arc<Semaphore>,
     /// The hosts that requests may name.
     pub hosts: Vec<String>,
     /// The public URL without a final slash.
@@ -74,6 +80,7 @@ pub struct App {
     /// Held while a snapshot is made, so that an older one never replaces a newer one.
     refreshing: Mutex<()>,
     confirmed_ms: AtomicI64,
+    high_water: HighWater,
 }
 
 /// Whether a command may make what is missing.
@@ -93,6 +100,8 @@ impl App {
         let limits = LogLimits { age_days: config.log.days, size_bytes: config.log.size_mib << 20 };
         let logs = LogStore::open(&config.path(&config.log.file), limits).context("the log store")?;
         let catalog = store.load().context("the catalog")?;
+        let high_water = HighWater::read(&config.folder);
+        let catalog = take_restored(&store, &high_water, catalog, clock.now_ms())?;
         let confirmed_ms = AtomicI64::new(clock.now_ms());
         let base_url = config.public_url();
         let oauth = &config.oauth;
@@ -102,6 +111,7 @@ impl App {
             slow_checks_waiting: Arc::new(Semaphore::new(
                 oauth.slow_checks.max(1) + oauth.slow_checks_waiting,
             )),
+            body_kibibytes: Arc::new(Semaphore::new(config.limits.bodies_bytes.div_ceil(1024))),
             hosts: hosts::ours(config.server.public_url.as_deref(), config.server.listen),
             context_url: format!("{base_url}{}/", config.server.context).into(),
             base_url: base_url.into(),
@@ -116,6 +126,7 @@ impl App {
             data: Mutex::default(),
             refreshing: Mutex::default(),
             confirmed_ms,
+            high_water,
         };
         app.publish(catalog, false);
         Ok(app)
@@ -144,8 +155,13 @@ impl App {
         change: &Change,
     ) -> Result<Arc<Catalog>, CommitError> {
         let _refreshing = self.lock_refreshing();
-        let committed = self.store.commit(base, changed, change)?;
-        if committed.revision != self.snapshot.load().catalog.revision {
+        let mut committed = self.store.commit(base, changed, change)?;
+        // `base` may be older than what is known of revocations by now.
+        let revocations = &self.snapshot.load().catalog.revocations;
+        if revocations.revision > committed.revocations.revision {
+            committed.revocations = Arc::clone(revocations);
+        }
+        if committed.revision > self.snapshot.load().catalog.revision {
             self.publish(committed, false);
         }
         Ok(Arc::clone(&self.snapshot.load().catalog))
@@ -156,7 +172,8 @@ impl App {
         let _refreshing = self.lock_refreshing();
         let started_ms = self.clock.now_ms();
         let known = Arc::clone(&self.snapshot.load().catalog);
-        if let Some(catalog) = self.store.refresh(&known)? {
+        if let Some(mut catalog) = self.store.refresh(&known)? {
+            Arc::make_mut(&mut catalog.revocations).forget_expired(started_ms);
             self.publish(catalog, false);
         }
         self.confirmed_ms.store(started_ms, Ordering::Release);
@@ -192,11 +209,15 @@ impl App {
 
     /// Reads the key file again and seals with what it says.
     pub fn reload_keys(&self) -> anyhow::Result<()> {
+        // Read under the lock: of two readers the later one has the newer file.
+        let _refreshing = self.lock_refreshing();
         let ring = self.keys.load()?;
         if ring.fingerprint() != self.ring.load().fingerprint() {
             bail!("{} belongs to another catalog; the keys in use stay", self.keys);
         }
-        let _refreshing = self.lock_refreshing();
+        if ring == **self.ring.load() {
+            return Ok(());
+        }
         self.ring.store(Arc::new(ring));
         let catalog = Arc::clone(&self.snapshot.load().catalog);
         self.publish(catalog.as_ref().clone(), true);
@@ -246,18 +267,32 @@ impl App {
             return Ok(store.clone());
         }
         let path = self.config.data_path(schema)?;
+        self.check_apart(schema, &path)?;
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).with_context(|| format!("folder {}", folder.display()))?;
+            key_file::make_private_folder(folder).with_context(|| format!("folder {}", folder.display()))?;
         }
-        let store = DataStore::open(&path, self.data_options())
+        let store = DataStore::open(&path, self.data_options(schema))
             .with_context(|| format!("data of schema {schema}"))?;
         stores.insert(schema.to_owned(), store.clone());
         Ok(store)
     }
 
-    fn data_options(&self) -> DataOptions {
+    /// Catalog, logs and data are three stores: user SQL must never run on one of ours.
+    fn check_apart(&self, schema: &str, data: &Path) -> anyhow::Result<()> {
+        let ours =
+            [self.config.sqlite_path(&self.config.catalog.url)?, self.config.path(&self.config.log.file)];
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        if ours.iter().any(|file| real(file) == real(data)) {
+            bail!("the data of schema {schema} is {}, which holds the catalog or the logs", data.display());
+        }
+        Ok(())
+    }
+
+    fn data_options(&self, schema: &str) -> DataOptions {
+        let zone = self.config.schemas.get(schema).and_then(|storage| Zone::parse(&storage.time_zone));
         let limits = &self.config.limits;
         DataOptions {
+            zone: zone.unwrap_or_default(),
             reader_threads: limits.readers,
             stream_threads: limits.streams,
             queue_max: limits.queue,
@@ -284,6 +319,7 @@ impl App {
 
     /// Compiles the catalog and puts it in force. Callers hold `refreshing`.
     fn publish(&self, catalog: Catalog, keys_changed: bool) {
+        self.high_water.note(&catalog);
         let before = self.snapshot.load_full();
         let ring = self.ring.load();
         let unprotected = match self.config.access.unprotected {
@@ -323,8 +359,26 @@ impl App {
     }
 }
 
+/// A catalog that is behind what this folder has seen is a restored backup: its tokens end before it is served.
+fn take_restored(
+    store: &CatalogStore,
+    high_water: &HighWater,
+    catalog: Catalog,
+    now_ms: i64,
+) -> anyhow::Result<Catalog> {
+    let Some(changed) = high_water.restored(&catalog) else { return Ok(catalog) };
+    tracing::warn!("the catalog is older than what this folder served: every token issued so far has ended");
+    let change = Change { author: "gatepost".into(), source: "restored catalog".into(), now_ms };
+    match store.commit(&catalog, &changed, &change) {
+        Ok(committed) => Ok(committed),
+        // Another process was first and did the same.
+        Err(CommitError::Conflict { .. }) => Ok(store.load().context("the catalog")?),
+        Err(error) => Err(error).context("the catalog is a restored backup, and its tokens cannot be ended"),
+    }
+}
+
 fn open_catalog(
-    path: &std::path::Path,
+    path: &Path,
     keys: &KeySource,
     clock: &Clock,
     open: Open,

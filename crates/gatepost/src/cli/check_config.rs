@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 use clap::Args;
 
+use super::terminal::{print, say};
 use super::{Place, key_source};
 use crate::app::clock::Clock;
 use crate::app::{App, Open};
@@ -21,30 +22,30 @@ pub(super) struct CheckConfig {
 impl CheckConfig {
     pub(super) fn run(self) -> anyhow::Result<()> {
         if self.reference {
-            print!("{}", Config::reference());
+            print(Config::reference())?;
             return Ok(());
         }
         let config = self.place.load()?;
         config.check_serving().context("serving")?;
-        println!("configuration: good; callers use {}", config.public_url());
+        say(format_args!("configuration: good; callers use {}", config.public_url()))?;
         let keys = key_source(&config);
         let app = App::open(config, keys, Clock::System, Open::Existing)?;
-        println!("{}: good, fingerprint {}", app.key_source(), app.ring().fingerprint());
+        say(format_args!("{}: good, fingerprint {}", app.key_source(), app.ring().fingerprint()))?;
         let snapshot = app.snapshot();
         let catalog = &snapshot.catalog;
-        println!(
+        say(format_args!(
             "catalog: revision {}, {} schemas, {} modules, {} privileges, {} clients",
             catalog.revision,
             catalog.schemas.len(),
             catalog.modules.len(),
             catalog.privileges.len(),
             catalog.clients.len()
-        );
+        ))?;
         for schema in snapshot.schemas() {
             app.data(&schema.schema.name)?;
-            println!("schema {}: data opens, served at {}", schema.schema.name, schema.issuer);
+            say(format_args!("schema {}: data opens, served at {}", schema.schema.name, schema.issuer))?;
             for conflict in &schema.conflicts {
-                println!("  warning: {conflict}");
+                say(format_args!("  warning: {conflict}"))?;
             }
         }
         Ok(())

@@ -14,6 +14,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::serve::{bind, serve};
+use super::terminal::{say, tell};
 use super::{init, key_source, load_config, start_logging};
 use crate::app::clock::Clock;
 use crate::app::key_file::write_private;
@@ -126,7 +127,7 @@ fn make_sample(app: &App, rows: u64) -> anyhow::Result<()> {
     let generated =
         first_integer(&query(app, &format!("select count(*) from emp where empno >= {FIRST_GENERATED}"))?);
     if rows > generated.unwrap_or(0) as u64 {
-        println!("Making {rows} employees …");
+        tell(format_args!("Making {rows} employees …"));
         init::run_script(app, SCHEMA, &generator(rows), "demo")?;
     }
     Ok(())
@@ -223,7 +224,8 @@ fn describe(app: &App, secrets: [String; 2]) -> anyhow::Result<Description> {
 }
 
 fn print(demo: &Description, file: &Path) {
-    println!(
+    // A server goes on without anybody who reads this; programs read the file.
+    let _ = say(format_args!(
         "Gatepost demo: schema hr, tables emp and dept, one locked module, one public.
 
 1. Without a token the door is shut (401):
@@ -247,5 +249,5 @@ Ready. Ctrl-C stops it; the folder stays.",
         public = demo.public_url,
         folder = file.parent().unwrap_or(Path::new(".")).display(),
         file = file.display(),
-    );
+    ));
 }

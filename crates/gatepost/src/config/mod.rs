@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use gatepost_rest::render::Zone;
 use http::Uri;
 
 pub use access::{Access, Oauth, Secrets, UnprotectedRoutes};
@@ -90,8 +91,8 @@ impl Config {
     }
 
     fn parse(text: &str, variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
-        let from_file: Self = toml::from_str(text).map_err(|error| ConfigError(error.to_string()))?;
-        let mut table: toml::Table = toml::from_str(text).map_err(|error| ConfigError(error.to_string()))?;
+        let from_file: Self = toml::from_str(text).map_err(|error| place(&error, text))?;
+        let mut table: toml::Table = toml::from_str(text).map_err(|error| place(&error, text))?;
         let mut names = Vec::new();
         for (name, value) in variables {
             if name.starts_with("GATEPOST_") && !OTHER_VARIABLES.contains(&name.as_str()) {
@@ -128,8 +129,18 @@ impl Config {
         if let Some(url) = &self.server.public_url {
             check_public_url(url)?;
         }
+        self.check_counts()?;
+        if let Err(error) = tracing_subscriber::EnvFilter::try_new(&self.log.level) {
+            return Err(ConfigError(format!("log.level: `{}`: {error}", self.log.level)));
+        }
+        if self.catalog.poll_ms > u64::from(self.access.max_stale_seconds) * 500 {
+            return refuse(
+                "catalog.poll_ms must be at most half of access.max_stale_seconds: else everything that is not \
+                 public is refused between two polls",
+            );
+        }
         for (name, storage) in &self.schemas {
-            if jiff::tz::TimeZone::get(&storage.time_zone).is_err() {
+            if Zone::parse(&storage.time_zone).is_none() {
                 return Err(ConfigError(format!(
                     "schemas.{name}.time_zone: `{}` is no time zone",
                     storage.time_zone
@@ -137,6 +148,24 @@ impl Config {
             }
         }
         self.sqlite_path(&self.catalog.url).map(|_| ())
+    }
+
+    /// Checks counts of things that are made at the start: none of them is endless.
+    fn check_counts(&self) -> Result<(), ConfigError> {
+        let (limits, oauth) = (&self.limits, &self.oauth);
+        for (key, count, least, most) in [
+            ("limits.connections", limits.connections, 1, 1_000_000),
+            ("limits.readers", limits.readers, 1, 1_024),
+            ("limits.streams", limits.streams, 1, 1_024),
+            ("limits.queue", limits.queue, 1, 1_000_000),
+            ("oauth.slow_checks", oauth.slow_checks, 1, 1_024),
+            ("oauth.slow_checks_waiting", oauth.slow_checks_waiting, 0, 1_000_000),
+        ] {
+            if !(least..=most).contains(&count) {
+                return Err(ConfigError(format!("{key} is {count}: it must be from {least} to {most}")));
+            }
+        }
+        Ok(())
     }
 
     /// Checks what only matters to a program that serves.
@@ -222,6 +251,13 @@ impl Config {
         }
         page
     }
+}
+
+/// What is wrong and where, without the line itself: it could hold a password.
+fn place(error: &toml::de::Error, text: &str) -> ConfigError {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let line = before.map_or(1, |before| before.matches('\n').count() + 1);
+    ConfigError(format!("line {line}: {}", error.message()))
 }
 
 /// Sets `section.key` from `GATEPOST_SECTION_KEY`.

@@ -8,5 +8,6 @@ mod help;
 mod init;
 mod keys;
 mod log;
+mod output;
 mod sql;
 mod token;
