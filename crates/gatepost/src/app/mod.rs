@@ -4,6 +4,7 @@
 //! in what other processes committed, and notices replaced files. Requests read the snapshot and nothing else.
 
 pub mod clock;
+mod high_water;
 mod hosts;
 pub mod key_file;
 pub mod principals;
@@ -32,6 +33,7 @@ use tokio::sync::Semaphore;
 
 use crate::config::{Config, UnprotectedRoutes};
 use clock::Clock;
+use high_water::HighWater;
 use key_file::KeySource;
 use published::PublishedSchema;
 use snapshot::Snapshot;
@@ -62,6 +64,8 @@ pub struct App {
     pub slow_checks: Arc<Semaphore>,
     /// Slow hashes that run or wait.
     pub slow_checks_waiting: Arc<Semaphore>,
+    /// What request bodies may use together, in KiB.
+    pub body_kibibytes: Arc<Semaphore>,
     /// The hosts that requests may name.
     pub hosts: Vec<String>,
     /// The public URL without a final slash.
@@ -76,6 +80,7 @@ pub struct App {
     /// Held while a snapshot is made, so that an older one never replaces a newer one.
     refreshing: Mutex<()>,
     confirmed_ms: AtomicI64,
+    high_water: HighWater,
 }
 
 /// Whether a command may make what is missing.
@@ -95,6 +100,8 @@ impl App {
         let limits = LogLimits { age_days: config.log.days, size_bytes: config.log.size_mib << 20 };
         let logs = LogStore::open(&config.path(&config.log.file), limits).context("the log store")?;
         let catalog = store.load().context("the catalog")?;
+        let high_water = HighWater::read(&config.folder);
+        let catalog = take_restored(&store, &high_water, catalog, clock.now_ms())?;
         let confirmed_ms = AtomicI64::new(clock.now_ms());
         let base_url = config.public_url();
         let oauth = &config.oauth;
@@ -104,6 +111,7 @@ impl App {
             slow_checks_waiting: Arc::new(Semaphore::new(
                 oauth.slow_checks.max(1) + oauth.slow_checks_waiting,
             )),
+            body_kibibytes: Arc::new(Semaphore::new(config.limits.bodies_bytes.div_ceil(1024))),
             hosts: hosts::ours(config.server.public_url.as_deref(), config.server.listen),
             context_url: format!("{base_url}{}/", config.server.context).into(),
             base_url: base_url.into(),
@@ -118,6 +126,7 @@ impl App {
             data: Mutex::default(),
             refreshing: Mutex::default(),
             confirmed_ms,
+            high_water,
         };
         app.publish(catalog, false);
         Ok(app)
@@ -310,6 +319,7 @@ impl App {
 
     /// Compiles the catalog and puts it in force. Callers hold `refreshing`.
     fn publish(&self, catalog: Catalog, keys_changed: bool) {
+        self.high_water.note(&catalog);
         let before = self.snapshot.load_full();
         let ring = self.ring.load();
         let unprotected = match self.config.access.unprotected {
@@ -346,6 +356,24 @@ impl App {
     fn lock_refreshing(&self) -> MutexGuard<'_, ()> {
         // The guarded work only swaps pointers at its end; a panic within leaves the old snapshot in force.
         self.refreshing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A catalog that is behind what this folder has seen is a restored backup: its tokens end before it is served.
+fn take_restored(
+    store: &CatalogStore,
+    high_water: &HighWater,
+    catalog: Catalog,
+    now_ms: i64,
+) -> anyhow::Result<Catalog> {
+    let Some(changed) = high_water.restored(&catalog) else { return Ok(catalog) };
+    tracing::warn!("the catalog is older than what this folder served: every token issued so far has ended");
+    let change = Change { author: "gatepost".into(), source: "restored catalog".into(), now_ms };
+    match store.commit(&catalog, &changed, &change) {
+        Ok(committed) => Ok(committed),
+        // Another process was first and did the same.
+        Err(CommitError::Conflict { .. }) => Ok(store.load().context("the catalog")?),
+        Err(error) => Err(error).context("the catalog is a restored backup, and its tokens cannot be ended"),
     }
 }
 

@@ -42,15 +42,16 @@ impl Drop for Watch {
 fn follow(app: &Weak<App>, stop: &AtomicBool) {
     let mut files_at = Instant::now() + FILES_EVERY;
     let mut keys_modified = app.upgrade().and_then(|app| app.key_source().modified());
-    let mut failing = false;
+    let (mut failing, mut ending) = (false, false);
     while !stop.load(Ordering::Acquire) {
         let Some(app) = app.upgrade() else { return };
         let outcome = app.reopen_if_replaced().and_then(|replaced| {
-            if replaced {
-                end_tokens(&app);
-            }
+            ending |= replaced;
             app.refresh()
         });
+        if ending && outcome.is_ok() {
+            ending = !end_tokens(&app);
+        }
         // A failure is logged once, and its end is logged.
         match (&outcome, failing) {
             (Err(error), false) => tracing::error!(%error, "the catalog cannot be read"),
@@ -84,12 +85,18 @@ fn look_at_files(app: &App, keys_modified: &mut Option<std::time::SystemTime>) {
 }
 
 /// A catalog file that took the place of the old one may not know of revocations that the old one knew, so all
-/// tokens end with it.
-fn end_tokens(app: &App) {
-    tracing::warn!(
-        "the catalog file was replaced: serving the new one, and every token issued so far has ended"
-    );
-    if let Err(error) = app.end_all_tokens("catalog file replaced") {
-        tracing::error!(%error, "tokens of the replaced catalog may still be valid; run `gatepost keys rotate`");
+/// tokens end with it. Says whether that is done; somebody else's commit in between makes another try necessary.
+fn end_tokens(app: &App) -> bool {
+    match app.end_all_tokens("catalog file replaced") {
+        Ok(()) => {
+            tracing::warn!(
+                "the catalog file was replaced: serving the new one; every token issued so far has ended"
+            );
+            true
+        }
+        Err(error) => {
+            tracing::error!(%error, "the catalog file was replaced and its tokens have not ended yet");
+            false
+        }
     }
 }
