@@ -11,25 +11,9 @@ use gatepost_rest::sql::Statement;
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
 
+use super::super::{DictionarySource, DictionaryView};
+
 const FUNCTION: &str = "gatepost_dictionary";
-
-/// A view of the dictionary.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DictionaryView {
-    /// Its name, lower case.
-    pub name: &'static str,
-    /// Its columns, lower case.
-    pub columns: &'static [&'static str],
-}
-
-/// Where the rows of the views come from: one snapshot, or the working catalog of a running block.
-pub trait DictionarySource {
-    /// All views.
-    fn views(&self) -> &[DictionaryView];
-
-    /// The rows of a view: a JSON array of arrays.
-    fn rows_json(&self, view: &str) -> String;
-}
 
 /// The function's values, set for one statement.
 #[derive(Clone, Debug, Default)]

@@ -1,9 +1,8 @@
-//! The data that handlers and SQL Commands work on: one SQLite file a schema.
+//! The engine for SQLite: one file a schema.
 //!
-//! [`DataStore::execute`] runs plans. Reads go to a few threads with a read-only connection each, or run in place
-//! when one row by a unique key is all they touch; answers beyond a buffer stream from threads of their own. Writes
-//! go through one thread that commits them in groups. [`Session`] is for scripts of the schema's owner. User SQL
-//! never meets a connection without an authorizer.
+//! Reads go to a few threads with a read-only connection each, or run in place when one row by a unique key is all
+//! they touch; answers beyond a buffer stream from threads of their own. Writes go through one thread that commits
+//! them in groups. User SQL never meets a connection without an authorizer.
 
 mod authorize;
 mod change;
@@ -14,9 +13,7 @@ mod in_place;
 mod query;
 mod queue;
 mod reader;
-mod reply;
 mod session;
-mod stream;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -26,94 +23,23 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
 use gatepost_rest::plan::Plan;
-use gatepost_rest::render::{Columns, Zone};
+use gatepost_rest::render::Columns;
 use gatepost_rest::source::{CompiledSource, Step};
 use tokio::sync::oneshot;
 
-pub use dictionary::{DictionarySource, DictionaryView};
-pub use error::{ConstraintKind, DataError, ExecuteError};
-pub use reply::{Reply, ReplyBody};
-pub use session::{Session, SessionError, SessionResult, SessionValue};
-pub use stream::RowStream;
-
+use super::{DataError, DataOptions, Description, ExecuteError, Limits, Reply, ReplyBody};
 use connection::{Kind, UserConnection};
 use queue::Queue;
 use reader::{ReadAnswer, ReadJob};
+pub(super) use session::Session;
 use watch::StopGuard;
 use writer::WriteJob;
 
-/// How a data store runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DataOptions {
-    /// Threads for reads.
-    pub reader_threads: usize,
-    /// Threads for answers that stream; each serves one client at a time.
-    pub stream_threads: usize,
-    /// Jobs that may wait in each queue before the store says that it is busy.
-    pub queue_max: usize,
-    /// Answers up to this size are sent whole.
-    pub buffer_bytes_max: usize,
-    /// Size of a chunk of a stream.
-    pub chunk_bytes: usize,
-    /// How long a stream waits for a client that does not read.
-    pub stall: Duration,
-    /// How long a writing handler may run.
-    pub write_time: Duration,
-    /// How long to wait for a lock that another process holds.
-    pub busy_wait: Duration,
-    /// The largest text, blob or row.
-    pub value_bytes_max: u32,
-    /// Pages that the file may have; 0 = as many as the disk holds. Beyond it a change fails as on a full disk.
-    pub pages_max: u32,
-    /// Whether reads of one row by a unique key run on the caller's thread.
-    pub in_place: bool,
-    /// The zone of timestamps that carry none.
-    pub zone: Zone,
-}
-
-impl Default for DataOptions {
-    fn default() -> Self {
-        Self {
-            reader_threads: 2,
-            stream_threads: 4,
-            queue_max: 1024,
-            buffer_bytes_max: 64 * 1024,
-            chunk_bytes: 32 * 1024,
-            stall: Duration::from_secs(10),
-            write_time: Duration::from_secs(2),
-            busy_wait: Duration::from_millis(500),
-            value_bytes_max: 10_000_000,
-            pages_max: 0,
-            in_place: true,
-            zone: Zone::UTC,
-        }
-    }
-}
-
-/// The bounds of one execution.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// When it must be over.
-    pub deadline: Instant,
-    /// Rows that an answer may have.
-    pub rows_max: u64,
-    /// Bytes that a body may have.
-    pub bytes_max: u64,
-}
-
-/// What a check of a handler found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Description {
-    /// The columns of its rows; none for blocks.
-    pub columns: Columns,
-}
-
-/// A schema's data. Cloning shares it.
+/// The threads and queues of one file. Cloning shares them.
 #[derive(Clone, Debug)]
-pub struct DataStore {
+pub(super) struct Engine {
     shared: Arc<Shared>,
 }
 
@@ -130,9 +56,9 @@ struct Shared {
     closed: AtomicBool,
 }
 
-impl DataStore {
+impl Engine {
     /// Opens the file, which is made when it is missing, and starts the threads.
-    pub fn open(path: &Path, options: DataOptions) -> Result<Self, DataError> {
+    pub(super) fn open(path: &Path, options: DataOptions) -> Result<Self, DataError> {
         static NEXT_ID: AtomicUsize = AtomicUsize::new(1);
         let writer = UserConnection::open(path, Kind::Write, &options)?;
         let checker = UserConnection::open(path, Kind::Write, &options)?;
@@ -153,7 +79,7 @@ impl DataStore {
     }
 
     /// Runs a plan.
-    pub async fn execute(&self, plan: Plan, limits: Limits) -> Result<Reply, ExecuteError> {
+    pub(super) async fn execute(&self, plan: Plan, limits: Limits) -> Result<Reply, ExecuteError> {
         if self.shared.closed.load(Ordering::Acquire) {
             return Err(ExecuteError::Stopped);
         }
@@ -180,7 +106,7 @@ impl DataStore {
     }
 
     /// Prepares a handler's statements without running them, for load reports. Blocks.
-    pub fn check(&self, source: &CompiledSource) -> Result<Description, String> {
+    pub(super) fn check(&self, source: &CompiledSource) -> Result<Description, String> {
         let checker = self.shared.checker.lock().unwrap_or_else(PoisonError::into_inner);
         let _user = checker.watch.user();
         let mut columns = Columns::default();
@@ -201,12 +127,12 @@ impl DataStore {
     }
 
     /// Opens a connection for scripts of the schema's owner. Blocks, as everything that a session does.
-    pub fn session(&self) -> Result<Session, DataError> {
+    pub(super) fn session(&self) -> Result<Session, DataError> {
         Session::open(&self.shared.path, &self.shared.options)
     }
 
     /// Lets the jobs at hand finish, refuses new ones and waits for the threads. Blocks.
-    pub fn close(&self) {
+    pub(super) fn close(&self) {
         self.shared.close_queues();
         let threads =
             std::mem::take(&mut *self.shared.threads.lock().unwrap_or_else(PoisonError::into_inner));

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::connection::UserConnection;
 use super::query::{self, Sink};
 use super::queue::Queue;
-use super::stream::{Producer, pipe};
+use super::super::stream::{Producer, pipe};
 use super::{DataOptions, ExecuteError, Limits, Reply, ReplyBody};
 
 #[derive(Debug)]

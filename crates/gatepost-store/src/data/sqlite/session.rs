@@ -8,72 +8,23 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{ErrorCode, ToSql};
 
 use super::connection::{Kind, UserConnection};
-use super::dictionary::{Dictionary, DictionarySource};
+use super::dictionary::Dictionary;
 use super::error::words;
 use super::{DataError, DataOptions};
+use crate::data::DictionarySource;
+use crate::data::session::{SessionError, SessionResult, SessionValue, shown};
 
 const ROWS_MAX: usize = 10_000;
 const TIME: Duration = Duration::from_secs(30);
 
 /// A blocking connection for SQL Commands. Dropping it rolls back what was not committed.
 #[derive(Debug)]
-pub struct Session {
+pub(crate) struct Session {
     connection: UserConnection,
     dictionary: Dictionary,
     rows_max: usize,
     time: Duration,
 }
-
-/// A value of a script.
-#[derive(Clone, Debug, PartialEq)]
-pub enum SessionValue {
-    /// NULL
-    Null,
-    /// A whole number.
-    Integer(i64),
-    /// A floating-point number.
-    Real(f64),
-    /// Text.
-    Text(String),
-    /// Bytes.
-    Blob(Vec<u8>),
-}
-
-/// What a statement gave.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct SessionResult {
-    /// Column names, lower case unless quoted in the statement; none when it is no query.
-    pub columns: Vec<String>,
-    /// Rows.
-    pub rows: Vec<Vec<SessionValue>>,
-    /// Rows changed, for DML.
-    pub affected: Option<u64>,
-    /// Whether rows were left out.
-    pub truncated: bool,
-}
-
-/// A statement that failed, for its author.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SessionError {
-    /// What is wrong.
-    pub message: String,
-    /// Where, as a byte offset into the statement as it was written.
-    pub offset: Option<usize>,
-}
-
-impl SessionError {
-    fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), offset: None }
-    }
-}
-
-impl std::fmt::Display for SessionError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for SessionError {}
 
 impl Session {
     pub(super) fn open(path: &Path, options: &DataOptions) -> Result<Self, DataError> {
@@ -84,27 +35,27 @@ impl Session {
     }
 
     /// Sets how many rows a statement gives at most.
-    pub fn set_rows_max(&mut self, rows_max: usize) {
+    pub(crate) fn set_rows_max(&mut self, rows_max: usize) {
         self.rows_max = rows_max;
     }
 
     /// Sets how long a statement may run.
-    pub fn set_time(&mut self, time: Duration) {
+    pub(crate) fn set_time(&mut self, time: Duration) {
         self.time = time;
     }
 
     /// Whether a transaction is open.
-    pub fn in_transaction(&self) -> bool {
+    pub(crate) fn in_transaction(&self) -> bool {
         !self.connection.sqlite.is_autocommit()
     }
 
     /// Begins a transaction and takes the write lock.
-    pub fn begin(&mut self) -> Result<(), SessionError> {
+    pub(crate) fn begin(&mut self) -> Result<(), SessionError> {
         self.control("begin immediate")
     }
 
     /// Makes the changes stay. When it fails, they are rolled back.
-    pub fn commit(&mut self) -> Result<(), SessionError> {
+    pub(crate) fn commit(&mut self) -> Result<(), SessionError> {
         if !self.in_transaction() {
             return Err(SessionError::new(ENDED));
         }
@@ -116,7 +67,7 @@ impl Session {
     }
 
     /// Drops the changes.
-    pub fn rollback(&mut self) -> Result<(), SessionError> {
+    pub(crate) fn rollback(&mut self) -> Result<(), SessionError> {
         self.dictionary.forget();
         if !self.in_transaction() {
             return Ok(());
@@ -125,7 +76,7 @@ impl Session {
     }
 
     /// Runs one statement. Binds are given by name, without the colon.
-    pub fn run(
+    pub(crate) fn run(
         &mut self,
         sql: &str,
         binds: &[(String, SessionValue)],
@@ -226,17 +177,14 @@ impl From<rusqlite::Error> for Failure {
     }
 }
 
-fn shown(name: &str, quoted: &[String]) -> String {
-    if quoted.iter().any(|known| known == name) { name.to_owned() } else { name.to_lowercase() }
-}
-
 impl ToSql for SessionValue {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::Borrowed(match self {
             Self::Null => ValueRef::Null,
             Self::Integer(value) => ValueRef::Integer(*value),
             Self::Real(value) => ValueRef::Real(*value),
-            Self::Text(value) => ValueRef::Text(value.as_bytes()),
+            Self::Boolean(value) => ValueRef::Integer(i64::from(*value)),
+            Self::Number(value) | Self::Text(value) => ValueRef::Text(value.as_bytes()),
             Self::Blob(value) => ValueRef::Blob(value),
         }))
     }
