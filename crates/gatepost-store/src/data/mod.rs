@@ -140,6 +140,14 @@ impl DataStore {
         }
     }
 
+    /// Whether plans should say who asks.
+    pub fn asks_who(&self) -> bool {
+        match &self.0 {
+            Engine::Sqlite(_) => false,
+            Engine::Postgres(engine) => engine.asks_who(),
+        }
+    }
+
     /// Runs a plan.
     pub async fn execute(&self, plan: Plan, limits: Limits) -> Result<Reply, ExecuteError> {
         match &self.0 {

@@ -28,10 +28,11 @@ use std::time::Duration;
 use gatepost_rest::plan::Plan;
 use gatepost_rest::render::{Columns, Zone};
 use gatepost_rest::source::{CompiledSource, Step};
+use tokio::sync::Mutex;
 
 use super::{DataError, DataOptions, Description, ExecuteError, Limits, Reply};
 use background::Background;
-use connect::{Access, Login};
+use connect::{Access, Connection, Login};
 use pool::Pool;
 use resolve::{Resolver, Wanted};
 pub(super) use session::Session;
@@ -99,6 +100,8 @@ struct Shared {
     owner: Login,
     resolver: Resolver,
     background: Background,
+    /// Connections of checks: the reader's and the writer's.
+    checkers: [Mutex<Option<Connection>>; 2],
     closed: AtomicBool,
 }
 
@@ -121,11 +124,16 @@ impl Engine {
             owner,
             resolver: Resolver::default(),
             background: Background::start()?,
+            checkers: Default::default(),
             closed: AtomicBool::new(false),
             options,
             postgres,
         };
         Ok(Self { shared: Arc::new(shared) })
+    }
+
+    pub(super) fn asks_who(&self) -> bool {
+        self.shared.postgres.row_level_security
     }
 
     pub(super) async fn execute(&self, plan: Plan, limits: Limits) -> Result<Reply, ExecuteError> {
@@ -146,17 +154,27 @@ impl Engine {
         let writes = source.writes;
         self.shared.background.wait(async move {
             let pool = if writes { &shared.writers } else { &shared.readers };
-            let mut lease = pool.lease().await.map_err(|error| error.to_string())?;
+            // Not from the pool: its connections are driven by a runtime that the caller may be blocking.
+            let mut checker = shared.checkers[usize::from(writes)].lock().await;
+            if checker.as_ref().is_none_or(|connection| connection.client.is_closed()) {
+                *checker = None;
+            }
+            let connection = match checker.as_ref() {
+                Some(connection) => connection,
+                None => {
+                    let connected = pool.login().connect().await;
+                    checker.insert(connected.map_err(|error| error::words(&error))?)
+                }
+            };
             let mut columns = Columns::default();
             for (place, wanted, shown) in wanted {
-                let resolved = resolve::resolve(&lease, &wanted, shared.zone())
+                let resolved = resolve::resolve(connection, &wanted, shared.zone())
                     .await
                     .map_err(|error| format!("{place}{}", resolve::explain(&error, &wanted)))?;
                 if shown {
                     columns = resolved.columns;
                 }
             }
-            lease.keep();
             Ok(Description { columns })
         })?
     }

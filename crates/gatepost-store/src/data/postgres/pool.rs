@@ -59,8 +59,12 @@ impl Pool {
         }
     }
 
+    pub(super) fn login(&self) -> &Login {
+        &self.0.manager().0
+    }
+
     pub(super) fn access(&self) -> Access {
-        self.0.manager().0.access()
+        self.login().access()
     }
 
     pub(super) fn close(&self) {

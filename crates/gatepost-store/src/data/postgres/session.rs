@@ -168,7 +168,8 @@ impl Job {
         control(if self.savepoint { format!("{time}; savepoint statement") } else { time }).await?;
         let result = self.execute(connection).await;
         if self.savepoint {
-            let undo = if result.is_ok() { "" } else { "rollback to savepoint statement; " };
+            let whole = result.as_ref().is_ok_and(|result| !result.truncated || !self.can_be_cut());
+            let undo = if whole { "" } else { "rollback to savepoint statement; " };
             control(format!("{undo}release savepoint statement")).await?;
         }
         result
@@ -193,19 +194,30 @@ impl Job {
             .map_err(fail)?;
         let mut rows = Box::pin(rows);
         let mut result = SessionResult { columns: self.names(&resolved), ..SessionResult::default() };
+        let mut cut = false;
         while let Some(row) = rows.next().await {
             let row = match row {
                 Ok(row) => row,
-                // Cut by ourselves.
-                Err(_) if result.truncated => break,
+                Err(_) if cut => {
+                    cut = false;
+                    break;
+                }
                 Err(error) => return Err(fail(error)),
             };
             if result.rows.len() < self.rows_max {
                 result.rows.push(values(&row, &self.zone));
             } else if !result.truncated {
                 result.truncated = true;
-                self.cut(connection).await;
+                cut = self.can_be_cut();
+                if cut {
+                    // Best effort: otherwise the rows are thrown away as they come.
+                    let _ = connection.client.cancel_token().cancel_query(NoTls).await;
+                }
             }
+        }
+        if cut {
+            // The end was faster; the cancellation must not meet the next statement.
+            let _ = connection.client.batch_execute("select pg_sleep(0.1)").await;
         }
         let dml = matches!(self.statement.keyword.as_str(), "INSERT" | "UPDATE" | "DELETE" | "MERGE");
         if dml || (self.statement.keyword == "WITH" && result.columns.is_empty()) {
@@ -214,12 +226,9 @@ impl Job {
         Ok(result)
     }
 
-    /// Rows beyond the limit are not waited for; a change must run to its end.
-    async fn cut(&self, connection: &Connection) {
-        if self.savepoint && self.statement.keyword == "SELECT" {
-            // Best effort: otherwise the rows are thrown away as they come.
-            let _ = connection.client.cancel_token().cancel_query(NoTls).await;
-        }
+    /// Whether rows beyond the limit need not be waited for. A change must run to its end.
+    fn can_be_cut(&self) -> bool {
+        self.savepoint && self.statement.keyword == "SELECT"
     }
 
     fn parameters(&self, resolved: &Resolved) -> Result<Vec<Parameter<'_>>, SessionError> {

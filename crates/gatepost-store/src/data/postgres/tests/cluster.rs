@@ -1,7 +1,7 @@
 //! A PostgreSQL of the tests' own: a cluster in a temporary folder, on a free port of the loopback, gone with the
 //! process.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -48,10 +48,12 @@ impl Cluster {
     pub(super) fn up(&mut self) {
         let script = format!(
             "{}/postgres -D {}/data -p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories={} \
-             -c fsync=off -c max_connections=200 >{}/log 2>&1 & pid=$!; read _; kill -INT $pid; wait $pid",
+             -c fsync=off -c max_connections=200 >{}/log 2>&1 & pid=$!; read order; kill -INT $pid; \
+             wait $pid; [ \"$order\" = stop ] || rm -rf {}",
             self.programs.display(),
             self.folder.display(),
             self.port,
+            self.folder.display(),
             self.folder.display(),
             self.folder.display(),
         );
@@ -79,7 +81,9 @@ impl Cluster {
     /// Stops the server.
     pub(super) fn down(&mut self) {
         if let Some(mut keeper) = self.keeper.take() {
-            drop(keeper.stdin.take());
+            if let Some(mut order) = keeper.stdin.take() {
+                order.write_all(b"stop\n").unwrap();
+            }
             keeper.wait().unwrap();
         }
     }

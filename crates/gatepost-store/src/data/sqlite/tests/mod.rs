@@ -21,7 +21,7 @@ use gatepost_rest::source::{CompiledSource, compile};
 use gatepost_rest::sql::Dialect;
 
 use super::*;
-use crate::data::{ConstraintKind, DictionarySource, DictionaryView, RowStream, SessionValue};
+use crate::data::{DictionarySource, DictionaryView, RowStream, SessionValue};
 
 /// A store on a file of its own, which goes with it.
 struct Fixture {
