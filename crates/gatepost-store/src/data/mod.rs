@@ -12,6 +12,7 @@ mod sqlite;
 mod stream;
 
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use gatepost_rest::plan::Plan;
@@ -152,7 +153,12 @@ impl DataStore {
     pub async fn execute(&self, plan: Plan, limits: Limits) -> Result<Reply, ExecuteError> {
         match &self.0 {
             Engine::Sqlite(engine) => engine.execute(plan, limits).await,
-            Engine::Postgres(engine) => engine.execute(plan, limits).await,
+            Engine::Postgres(engine) => {
+                // Behind a pointer: the futures of the callers stay small.
+                let work: Pin<Box<dyn Future<Output = _> + Send + '_>> =
+                    Box::pin(engine.execute(plan, limits));
+                work.await
+            }
         }
     }
 
