@@ -57,12 +57,7 @@ pub(super) fn json(slot: &Slot, dialect: Dialect, raw: &RawValue) -> Result<Bind
     }
 }
 
-fn declared(
-    slot: &Slot,
-    kind: ParameterType,
-    dialect: Dialect,
-    text: &str,
-) -> Result<BindValue, PlanError> {
+fn declared(slot: &Slot, kind: ParameterType, dialect: Dialect, text: &str) -> Result<BindValue, PlanError> {
     let value = match kind {
         ParameterType::String | ParameterType::ResultSet => Some(BindValue::Text(text.into())),
         ParameterType::Int => text.parse::<i32>().ok().map(|value| BindValue::Integer(value.into())),

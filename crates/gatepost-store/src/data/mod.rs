@@ -173,7 +173,9 @@ impl DataStore {
     /// Opens a connection for scripts of the schema's owner. Blocks, as everything that a session does.
     pub fn session(&self) -> Result<Session, DataError> {
         match &self.0 {
-            Engine::Sqlite(engine) => engine.session().map(|session| Session(session::Engine::Sqlite(session))),
+            Engine::Sqlite(engine) => {
+                engine.session().map(|session| Session(session::Engine::Sqlite(Box::new(session))))
+            }
             Engine::Postgres(engine) => {
                 engine.session().map(|session| Session(session::Engine::Postgres(session)))
             }

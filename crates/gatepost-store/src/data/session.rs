@@ -11,7 +11,7 @@ pub struct Session(pub(super) Engine);
 
 #[derive(Debug)]
 pub(super) enum Engine {
-    Sqlite(sqlite::Session),
+    Sqlite(Box<sqlite::Session>),
     Postgres(postgres::Session),
 }
 
@@ -137,4 +137,3 @@ impl Session {
 pub(super) fn shown(name: &str, quoted: &[String]) -> String {
     if quoted.iter().any(|known| known == name) { name.to_owned() } else { name.to_lowercase() }
 }
-

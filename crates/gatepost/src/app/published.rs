@@ -84,7 +84,8 @@ impl PublishedSchema {
             unprotected,
         );
         let published = parts.modules.iter().filter(|module| module.published);
-        let (router, conflicts) = Router::build(published.map(|module| routes_of(module, &rules, &issuer, dialect)));
+        let (router, conflicts) =
+            Router::build(published.map(|module| routes_of(module, &rules, &issuer, dialect)));
         let sealing = SealingKeys::for_schema(ring, &issuer, schema.id);
         Self { schema: Arc::clone(schema), router, rules, sealing, issuer, data, conflicts, parts }
     }

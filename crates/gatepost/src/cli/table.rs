@@ -36,7 +36,10 @@ pub(super) fn write(out: &mut impl Write, columns: &[String], rows: &[Vec<Sessio
     writeln!(out, "{}", widths.iter().map(|width| "-".repeat(*width)).collect::<Vec<_>>().join("-+-"))?;
     for (row, values) in cells.iter().zip(rows) {
         let right = |index: usize| {
-            matches!(values.get(index), Some(SessionValue::Integer(_) | SessionValue::Real(_) | SessionValue::Number(_)))
+            matches!(
+                values.get(index),
+                Some(SessionValue::Integer(_) | SessionValue::Real(_) | SessionValue::Number(_))
+            )
         };
         writeln!(out, "{}", line(row, &right))?;
     }

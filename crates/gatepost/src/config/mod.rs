@@ -186,10 +186,7 @@ impl Config {
     pub fn sqlite_path(&self, url: &str) -> Result<PathBuf, ConfigError> {
         match url.strip_prefix("sqlite:") {
             Some(path) if !path.is_empty() => Ok(self.folder.join(path.trim_start_matches("//"))),
-            _ => Err(ConfigError(format!(
-                "`{}` is not `sqlite:FILE`",
-                redact(url)
-            ))),
+            _ => Err(ConfigError(format!("`{}` is not `sqlite:FILE`", redact(url)))),
         }
     }
 

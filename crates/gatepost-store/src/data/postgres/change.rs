@@ -32,7 +32,9 @@ pub(super) async fn run(shared: &Arc<Shared>, plan: &Plan, limits: Limits) -> Re
         limits.deadline = limits.deadline.min(Instant::now() + shared.options.write_time);
     }
     let work = attempts(shared, plan, limits);
-    tokio::time::timeout_at((limits.deadline + GRACE).into(), work).await.unwrap_or(Err(ExecuteError::Timeout))
+    tokio::time::timeout_at((limits.deadline + GRACE).into(), work)
+        .await
+        .unwrap_or(Err(ExecuteError::Timeout))
 }
 
 async fn attempts(shared: &Shared, plan: &Plan, limits: Limits) -> Result<Reply, ExecuteError> {

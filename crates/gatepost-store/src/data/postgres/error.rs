@@ -92,7 +92,10 @@ pub(super) fn is_outdated(error: &Error) -> bool {
 /// Whether the connection is gone.
 pub(super) fn is_lost(error: &Error) -> bool {
     match error.as_db_error() {
-        None => error.is_closed() || std::error::Error::source(error).is_some_and(|cause| cause.is::<std::io::Error>()),
+        None => {
+            error.is_closed()
+                || std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
+        }
         Some(database) => matches!(database.code().code(), "57P01" | "57P02" | "57P03" | "57P05" | "25P03"),
     }
 }

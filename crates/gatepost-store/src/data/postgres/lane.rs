@@ -186,37 +186,36 @@ impl Opening {
         let mut text = format!("{begin}; set local statement_timeout = {}", left.as_millis().max(1));
         if shared.postgres.pgbouncer {
             let schema = super::connect::quoted(&shared.postgres.schema);
-            text.push_str(&format!("; set local search_path = {schema}"));
+            text.push_str("; set local search_path = ");
+            text.push_str(&schema);
         }
-        let identity = match &plan.principal {
-            Some(principal) if shared.postgres.row_level_security => {
-                let types = [Type::TEXT, Type::TEXT, Type::TEXT];
-                let statement = lease.prepared(IDENTIFY, IDENTIFY_TEXT, &types).await?;
-                Some((statement, settings(principal)))
-            }
-            None if shared.postgres.row_level_security => {
-                let types = [Type::TEXT, Type::TEXT, Type::TEXT];
-                let statement = lease.prepared(IDENTIFY, IDENTIFY_TEXT, &types).await?;
-                Some((statement, [String::new(), "[]".into(), "{}".into()]))
-            }
-            _ => None,
+        let identity = if shared.postgres.row_level_security {
+            let types = [Type::TEXT, Type::TEXT, Type::TEXT];
+            let statement = lease.prepared(IDENTIFY, IDENTIFY_TEXT, &types).await?;
+            Some((statement, settings(plan.principal.as_deref())))
+        } else {
+            None
         };
         Ok(Self { text, identity })
     }
 }
 
 /// `gatepost.client_id`, `gatepost.roles` and `gatepost.claims`.
-fn settings(principal: &Principal) -> [String; 3] {
+fn settings(principal: Option<&Principal>) -> [String; 3] {
+    let Some(principal) = principal else { return [String::new(), "[]".into(), "{}".into()] };
     let roles = serde_json::Value::from(principal.roles.clone());
     let claims = serde_json::json!({ "client_id": principal.name, "roles": roles });
     // A NUL character cannot travel, and no name has one.
     [principal.name.replace('\0', ""), roles.to_string(), claims.to_string()]
 }
 
+/// The answer to a control statement that was sent.
+type Ending<'c> = Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'c>>;
+
 /// Rows that come, and the end of their transaction, which was sent already.
 pub(super) struct Opened<'c> {
     pub(super) rows: Pin<Box<RowStream>>,
-    end: Option<Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'c>>>,
+    end: Option<Ending<'c>>,
 }
 
 impl Opened<'_> {
@@ -250,9 +249,7 @@ pub(super) async fn open<'c>(
         }
     });
     let mut query = pin!(ready.send(client));
-    let mut end = closing.map(|text| -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'c>> {
-        Box::pin(client.batch_execute(text))
-    });
+    let mut end = closing.map(|text| -> Ending<'c> { Box::pin(client.batch_execute(text)) });
     let mut state = (None, None, None, false);
     let rows = poll_fn(|context| {
         // A future sends when it is first polled, so the order here is the order on the wire.

@@ -115,8 +115,10 @@ impl Engine {
     /// Reads the URLs. Nothing is connected to yet.
     pub(super) fn open(postgres: PostgresOptions, options: DataOptions) -> Result<Self, DataError> {
         let login = |url: &str, access| Login::new(url, access, &postgres, &options.zone);
-        let readers = Pool::new(login(&postgres.reader_url, Access::Read)?, postgres.readers_max, postgres.wait)?;
-        let writers = Pool::new(login(&postgres.writer_url, Access::Write)?, postgres.writers_max, postgres.wait)?;
+        let readers =
+            Pool::new(login(&postgres.reader_url, Access::Read)?, postgres.readers_max, postgres.wait)?;
+        let writers =
+            Pool::new(login(&postgres.writer_url, Access::Write)?, postgres.writers_max, postgres.wait)?;
         let owner = login(&postgres.owner_url, Access::Own)?;
         let shared = Shared {
             readers,
@@ -159,12 +161,11 @@ impl Engine {
             if checker.as_ref().is_none_or(|connection| connection.client.is_closed()) {
                 *checker = None;
             }
-            let connection = match checker.as_ref() {
-                Some(connection) => connection,
-                None => {
-                    let connected = pool.login().connect().await;
-                    checker.insert(connected.map_err(|error| error::words(&error))?)
-                }
+            let connection = if let Some(connection) = checker.as_ref() {
+                connection
+            } else {
+                let connected = pool.login().connect().await;
+                checker.insert(connected.map_err(|error| error::words(&error))?)
             };
             let mut columns = Columns::default();
             for (place, wanted, shown) in wanted {

@@ -34,10 +34,9 @@ pub(super) async fn run(shared: &Arc<Shared>, plan: Plan, limits: Limits) -> Res
     }
     let (outlet, started) = Outlet::new(shared.options.clone(), limits);
     let shared = Arc::clone(shared);
-    let mut work = Box::pin(tokio::time::timeout_at(
-        (limits.deadline + GRACE).into(),
-        async move { attempts(&shared, &plan, limits, outlet).await },
-    ));
+    let mut work = Box::pin(tokio::time::timeout_at((limits.deadline + GRACE).into(), async move {
+        attempts(&shared, &plan, limits, outlet).await
+    }));
     let started = tokio::select! {
         biased;
         result = &mut work => return result.unwrap_or(Err(ExecuteError::Timeout)),

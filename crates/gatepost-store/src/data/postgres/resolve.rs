@@ -162,7 +162,11 @@ impl Resolver {
 }
 
 /// Resolves a statement on a connection.
-pub(super) async fn resolve(connection: &Connection, wanted: &Wanted, zone: &Zone) -> Result<Resolved, Error> {
+pub(super) async fn resolve(
+    connection: &Connection,
+    wanted: &Wanted,
+    zone: &Zone,
+) -> Result<Resolved, Error> {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let Inferred { mut text, mut types, names, statement } = infer(connection, wanted).await?;
     let mut origins: Vec<Origin> = names.iter().map(|name| Origin::Slot(wanted.slots[*name])).collect();
@@ -261,7 +265,8 @@ async fn by_occurrence(
 fn unite(wanted: &Wanted, found: Option<&[Type]>, as_text: &[bool]) -> Option<Vec<Type>> {
     let mut united: Vec<Option<Type>> = vec![None; wanted.names.len()];
     for (occurrence, (_, _, name)) in wanted.binds.iter().enumerate() {
-        let Some(kind) = found.and_then(|types| types.get(occurrence)).filter(|_| !as_text[occurrence]) else {
+        let Some(kind) = found.and_then(|types| types.get(occurrence)).filter(|_| !as_text[occurrence])
+        else {
             continue;
         };
         match &united[*name] {
@@ -371,5 +376,7 @@ pub(super) fn explain(error: &Error, wanted: &Wanted) -> String {
         return message;
     }
     let example = wanted.names.first().map_or("x", String::as_str);
-    format!("{message}; say what a bind is, as in `:{example}::date`, or declare its type with DEFINE_PARAMETER")
+    format!(
+        "{message}; say what a bind is, as in `:{example}::date`, or declare its type with DEFINE_PARAMETER"
+    )
 }

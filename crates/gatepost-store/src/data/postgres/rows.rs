@@ -54,7 +54,12 @@ impl Outlet {
         Err(ExecuteError::Stopped)
     }
 
-    async fn overflow(&mut self, out: &mut Vec<u8>, renderer: &Renderer<'_>, etag: Option<&str>) -> Result<(), ExecuteError> {
+    async fn overflow(
+        &mut self,
+        out: &mut Vec<u8>,
+        renderer: &Renderer<'_>,
+        etag: Option<&str>,
+    ) -> Result<(), ExecuteError> {
         if self.producer.is_none() {
             let (producer, stream) = pipe(Arc::default());
             let mut reply = head(renderer)?;

@@ -26,8 +26,26 @@ const TIME: Duration = Duration::from_secs(30);
 
 /// What would leave the transaction, or the settings of the connection.
 const REFUSED: [&str; 20] = [
-    "ABORT", "BEGIN", "CHECKPOINT", "CLUSTER", "COMMIT", "COPY", "DEALLOCATE", "DISCARD", "END", "LISTEN", "LOAD",
-    "NOTIFY", "PREPARE", "RELEASE", "RESET", "ROLLBACK", "SAVEPOINT", "SET", "START", "VACUUM",
+    "ABORT",
+    "BEGIN",
+    "CHECKPOINT",
+    "CLUSTER",
+    "COMMIT",
+    "COPY",
+    "DEALLOCATE",
+    "DISCARD",
+    "END",
+    "LISTEN",
+    "LOAD",
+    "NOTIFY",
+    "PREPARE",
+    "RELEASE",
+    "RESET",
+    "ROLLBACK",
+    "SAVEPOINT",
+    "SET",
+    "START",
+    "VACUUM",
 ];
 
 /// A blocking connection. Dropping it rolls back what was not committed.
@@ -107,8 +125,10 @@ impl Session {
         let statement = Statement::parse(sql, Dialect::Postgres)
             .map_err(|refusal| SessionError { offset: Some(refusal.offset), message: refusal.to_string() })?;
         if REFUSED.contains(&statement.keyword.as_str()) {
-            let message =
-                format!("{} is not for scripts: settings and transactions are the server's", statement.keyword);
+            let message = format!(
+                "{} is not for scripts: settings and transactions are the server's",
+                statement.keyword
+            );
             return Err(SessionError { message, offset: Some(statement.start) });
         }
         let values = statement
@@ -186,7 +206,8 @@ impl Job {
             .map_err(|error| self.explain(&error, explain(&error, &wanted)))?;
         let parameters = self.parameters(&resolved)?;
         let fail = |error: Error| self.explain(&error, words(&error));
-        let prepared = connection.client.prepare_typed(&resolved.text, &resolved.types).await.map_err(fail)?;
+        let prepared =
+            connection.client.prepare_typed(&resolved.text, &resolved.types).await.map_err(fail)?;
         let rows = connection
             .client
             .query_raw::<_, &Parameter<'_>, _>(&prepared, parameters.iter())
@@ -235,8 +256,9 @@ impl Job {
         let mut parameters = Vec::with_capacity(resolved.types.len());
         for (origin, kind) in resolved.origins.iter().zip(&resolved.types) {
             let Origin::Slot(slot) = origin else { continue };
-            let parameter = encode::parameter(&self.values[*slot], kind)
-                .map_err(|message| SessionError::new(format!(":{}: {message}", self.statement.names[*slot])))?;
+            let parameter = encode::parameter(&self.values[*slot], kind).map_err(|message| {
+                SessionError::new(format!(":{}: {message}", self.statement.names[*slot]))
+            })?;
             parameters.push(parameter);
         }
         if let Some(splice) = &self.splice {

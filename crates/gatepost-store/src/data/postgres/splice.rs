@@ -52,7 +52,8 @@ pub(super) fn splice(
         if number > 0 {
             json.push(',');
         }
-        json.push_str(&format!("\"{}\":{}", view.name, source.rows_json(view.name)));
+        // Names of views need no escaping.
+        json.extend(["\"", view.name, "\":", &source.rows_json(view.name)]);
     }
     json.push('}');
     let expressions: Vec<String> = named.iter().map(|(name, view)| expression(name, view)).collect();

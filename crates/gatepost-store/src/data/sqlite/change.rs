@@ -9,8 +9,8 @@ use gatepost_rest::source::{BoundStatement, Step};
 
 use super::connection::{SqliteRow, UserConnection, bind, owned};
 use super::query::first_value;
-use crate::data::reply::{answer, content_type, etag_text};
 use super::{ExecuteError, Limits, Reply, ReplyBody};
+use crate::data::reply::{answer, content_type, etag_text};
 
 /// Runs the steps. The reply may leave only after the commit.
 pub(super) fn run(connection: &UserConnection, plan: &Plan, limits: Limits) -> Result<Reply, ExecuteError> {

@@ -9,8 +9,8 @@ use gatepost_rest::render::{self, Flow, Renderer};
 use gatepost_rest::source::{BoundStatement, Step};
 
 use super::connection::{Described, SqliteRow, UserConnection, bind, owned};
-use crate::data::reply::{answer, etag_text, head};
 use super::{ExecuteError, Limits, Reply, ReplyBody};
+use crate::data::reply::{answer, etag_text, head};
 
 /// Takes over what a query wrote when it outgrows the buffer.
 pub(super) trait Sink {

@@ -39,7 +39,9 @@ impl Cluster {
         }
         let data = cluster.folder.join("data");
         let initdb = cluster.programs.join("initdb");
-        run(account(&initdb).args(["-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync", "-D"]).arg(data));
+        run(account(&initdb)
+            .args(["-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync", "-D"])
+            .arg(data));
         cluster.up();
         cluster
     }
@@ -109,7 +111,8 @@ impl Drop for Cluster {
 }
 
 fn programs() -> Option<PathBuf> {
-    let mut folders: Vec<PathBuf> = std::env::var_os("GATEPOST_TEST_POSTGRES").map(PathBuf::from).into_iter().collect();
+    let mut folders: Vec<PathBuf> =
+        std::env::var_os("GATEPOST_TEST_POSTGRES").map(PathBuf::from).into_iter().collect();
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut installed: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
     installed.sort();

@@ -88,14 +88,19 @@ async fn a_dropped_request_gives_its_connection_up() {
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
     tokio::time::sleep(Duration::from_millis(2_500)).await;
     let schema = &fixture.schema;
-    let left = format!("select count(*) from pg_stat_activity where usename = '{schema}_reader' and query like '%pg_sleep%'");
+    let left = format!(
+        "select count(*) from pg_stat_activity where usename = '{schema}_reader' and query like '%pg_sleep%'"
+    );
     assert_eq!(fixture.number(&left).await, 0);
 }
 
 #[tokio::test]
 async fn a_client_that_leaves_ends_its_stream() {
     let fixture = Fixture::with("", |options| options.readers_max = 1).await;
-    let source = get(SourceType::CollectionFeed, "select g as n, repeat('x', 100) as t from generate_series(1, 1000000) g");
+    let source = get(
+        SourceType::CollectionFeed,
+        "select g as n, repeat('x', 100) as t from generate_series(1, 1000000) g",
+    );
     let reply = fixture.run(&source, "limit=1000000").await.unwrap();
     let ReplyBody::Stream(mut stream) = reply.body else { panic!("not a stream") };
     next(&mut stream).await.unwrap().unwrap();
@@ -129,7 +134,9 @@ async fn killed_connections_are_replaced() {
         fixture.text(&read, "").await;
         fixture.run(&write, "").await.unwrap();
         let schema = &fixture.schema;
-        let kill = format!("select count(pg_terminate_backend(pid)) from pg_stat_activity where usename like '{schema}\\_%'");
+        let kill = format!(
+            "select count(pg_terminate_backend(pid)) from pg_stat_activity where usename like '{schema}\\_%'"
+        );
         assert!(fixture.number(&kill).await >= 1);
         assert_eq!(fixture.text(&read, "").await, "{\"v\":1}");
         fixture.run(&write, "").await.unwrap();

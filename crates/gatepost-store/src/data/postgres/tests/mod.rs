@@ -24,8 +24,8 @@ use tokio_postgres::NoTls;
 
 use super::PostgresOptions;
 use crate::data::{
-    ConstraintKind, DataLocation, DataOptions, DataStore, DictionarySource, DictionaryView, ExecuteError, Limits,
-    Reply, ReplyBody, RowStream, SessionError, SessionResult, SessionValue,
+    ConstraintKind, DataLocation, DataOptions, DataStore, DictionarySource, DictionaryView, ExecuteError,
+    Limits, Reply, ReplyBody, RowStream, SessionError, SessionResult, SessionValue,
 };
 use cluster::Cluster;
 
@@ -97,7 +97,11 @@ async fn connect(url: &str) -> tokio_postgres::Client {
 }
 
 fn limits() -> Limits {
-    Limits { deadline: Instant::now() + Duration::from_secs(20), rows_max: 2_000_000, bytes_max: 1_000_000_000 }
+    Limits {
+        deadline: Instant::now() + Duration::from_secs(20),
+        rows_max: 2_000_000,
+        bytes_max: 1_000_000_000,
+    }
 }
 
 fn limits_ms(milliseconds: u64) -> Limits {
@@ -163,8 +167,11 @@ fn sent(source: &Arc<CompiledSource>, query: &str, json: &str) -> Plan {
         content_type: Some("application/json"),
         current_user: Some("client-1"),
     };
-    let links =
-        LinkBase { url: "http://t/ords/hr/emp/".into(), context: "http://t/ords/".into(), described_by: None };
+    let links = LinkBase {
+        url: "http://t/ords/hr/emp/".into(),
+        context: "http://t/ords/".into(),
+        described_by: None,
+    };
     let settings = PageSettings { rows_max: 2_000_000, ..PageSettings::default() };
     plan(source, settings, links, &values).unwrap()
 }
@@ -189,4 +196,3 @@ const EMP: &str = "create table dept (deptno integer primary key, dname text);
     insert into emp (empno, ename, code, sal, hired, active, tags, deptno, feels) values
       (7369, 'SMITH', '007', 800, '1980-12-17', true, '{a,b}', 10, 'sad'),
       (7499, 'ALLEN', 'A1', 1600.50, '1981-02-20', false, null, null, 'ok');";
-

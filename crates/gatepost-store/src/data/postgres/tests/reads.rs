@@ -5,9 +5,13 @@ use super::*;
 #[tokio::test]
 async fn pages_have_links_and_know_whether_there_is_more() {
     let fixture = Fixture::new(EMP).await;
-    let source = get(SourceType::CollectionFeed, "select empno, \"ename\" as \"Name\", sal from emp order by empno");
+    let source =
+        get(SourceType::CollectionFeed, "select empno, \"ename\" as \"Name\", sal from emp order by empno");
     let page = fixture.text(&source, "limit=1").await;
-    assert!(page.starts_with("{\"items\":[{\"empno\":7369,\"Name\":\"SMITH\",\"sal\":800.00}],\"hasMore\":true"), "{page}");
+    assert!(
+        page.starts_with("{\"items\":[{\"empno\":7369,\"Name\":\"SMITH\",\"sal\":800.00}],\"hasMore\":true"),
+        "{page}"
+    );
     let page = fixture.text(&source, "limit=1&offset=1").await;
     assert!(page.contains("\"sal\":1600.50}],\"hasMore\":false"), "{page}");
     let item = get(SourceType::CollectionItem, "select empno, ename from emp where empno = :id");
@@ -43,7 +47,11 @@ async fn what_is_missing_may_come() {
     assert!(matches!(fixture.run(&source, "").await, Err(ExecuteError::NotCompiled { .. })));
     assert!(fixture.store.check(&source).unwrap_err().contains("later"));
     let schema = &fixture.schema;
-    fixture.admin.batch_execute(&format!("set role {schema}_owner; create table later as select 1 as x")).await.unwrap();
+    fixture
+        .admin
+        .batch_execute(&format!("set role {schema}_owner; create table later as select 1 as x"))
+        .await
+        .unwrap();
     assert_eq!(fixture.text(&source, "").await, "{\"x\":1}");
 }
 
@@ -84,7 +92,8 @@ async fn functions_can_be_called() {
 #[tokio::test]
 async fn a_million_rows_stream_in_chunks() {
     let fixture = Fixture::new("").await;
-    let source = get(SourceType::CollectionFeed, "select g as n, 'some text' as t from generate_series(1, 1000000) g");
+    let source =
+        get(SourceType::CollectionFeed, "select g as n, 'some text' as t from generate_series(1, 1000000) g");
     let reply = fixture.run(&source, "limit=1000000").await.unwrap();
     let ReplyBody::Stream(mut stream) = reply.body else { panic!("not a stream") };
     let (mut bytes, mut largest, mut last) = (0, 0, Bytes::new());

@@ -70,7 +70,10 @@ async fn the_dictionary_joins_and_is_typed() {
         ("select c.name from user_ords_clients c join own on own.id = c.id", 1),
         ("select * from USER_ORDS_CLIENTS order by id", 2),
         ("with x as (select 1 as one) select * from x, user_ords_clients", 2),
-        ("with recursive x(n) as (select 1 union all select n + 1 from x where n < 2) select * from x, user_ords_clients", 4),
+        (
+            "with recursive x(n) as (select 1 union all select n + 1 from x where n < 2) select * from x, user_ords_clients",
+            4,
+        ),
         ("with user_ords_clients as (select 7 as id) select * from user_ords_clients", 1),
         ("(select id from user_ords_clients) union all (select id from user_ords_roles)", 2),
         ("select count(*) from user_ords_roles where id = 5", 1),
@@ -120,7 +123,15 @@ async fn a_failure_undoes_its_statement_only() {
 #[tokio::test]
 async fn settings_and_transactions_are_refused() {
     let fixture = Fixture::new("").await;
-    for sql in ["begin", "commit", "set role postgres", "set search_path = x", "reset all", "copy t from stdin", "vacuum"] {
+    for sql in [
+        "begin",
+        "commit",
+        "set role postgres",
+        "set search_path = x",
+        "reset all",
+        "copy t from stdin",
+        "vacuum",
+    ] {
         let error = run(&fixture, sql).await.unwrap_err();
         assert!(error.message.contains("not for scripts"), "{error}");
     }
@@ -146,7 +157,8 @@ async fn results_and_time_are_limited() {
 async fn procedures_and_anonymous_blocks_run() {
     let fixture = Fixture::new("create table t (n int)").await;
     session(&fixture, |session| {
-        let create = "create procedure fill(n int) language plpgsql as $p$ begin insert into t values (n); end $p$";
+        let create =
+            "create procedure fill(n int) language plpgsql as $p$ begin insert into t values (n); end $p$";
         session.run(create, &[], &Views).unwrap();
         session.run("call fill(:n)", &[("n".into(), SessionValue::Integer(5))], &Views).unwrap();
         session.run("do $$ begin insert into t values (6); end $$", &[], &Views).unwrap();

@@ -53,7 +53,10 @@ async fn results_are_exact_json() {
         ("row(1,'x'::text,null)", "[1,\"x\",null]"),
         ("int4range(1,5)", "\"[1,5)\""),
         ("daterange('2024-01-01',null)", "\"[2024-01-01,)\""),
-        ("tsrange('2024-01-01','2024-01-02')", "\"[\\\"2024-01-01 00:00:00\\\",\\\"2024-01-02 00:00:00\\\")\""),
+        (
+            "tsrange('2024-01-01','2024-01-02')",
+            "\"[\\\"2024-01-01 00:00:00\\\",\\\"2024-01-02 00:00:00\\\")\"",
+        ),
         ("inet '10.0.0.1'", "\"10.0.0.1\""),
         ("cidr '10.0.0.0/8'", "\"10.0.0.0/8\""),
         ("macaddr '08:00:2b:01:02:03'", "\"08:00:2b:01:02:03\""),
@@ -61,7 +64,11 @@ async fn results_are_exact_json() {
         ("'a:1'::tsvector", "\"'a':1\""),
         ("pg_typeof(1)", "\"integer\""),
     ] {
-        assert_eq!(fixture.row(&format!("select {sql} as v"), "").await, format!("{{\"v\":{json}}}"), "{sql}");
+        assert_eq!(
+            fixture.row(&format!("select {sql} as v"), "").await,
+            format!("{{\"v\":{json}}}"),
+            "{sql}"
+        );
     }
 }
 
@@ -139,8 +146,20 @@ async fn a_value_that_does_not_fit_names_its_parameter() {
     )
     .await;
     for (column, value) in [
-        ("i", "x"), ("i", ""), ("i", "1.0"), ("i", "99999999999"), ("u", "1"), ("d", "2024-02-30"), ("d", "x"),
-        ("n", "1,5"), ("b", "maybe"), ("m", "happy"), ("a", "7"), ("a", "[1"), ("a", "[\"x\"]"), ("j", "{"),
+        ("i", "x"),
+        ("i", ""),
+        ("i", "1.0"),
+        ("i", "99999999999"),
+        ("u", "1"),
+        ("d", "2024-02-30"),
+        ("d", "x"),
+        ("n", "1,5"),
+        ("b", "maybe"),
+        ("m", "happy"),
+        ("a", "7"),
+        ("a", "[1"),
+        ("a", "[\"x\"]"),
+        ("j", "{"),
         ("p", "-1"),
     ] {
         // A comparison is made with the domain's base type.
@@ -180,7 +199,8 @@ async fn values_that_only_the_statement_refuses_are_the_callers_too() {
 
 #[tokio::test]
 async fn declared_types_help_where_the_server_guesses_otherwise() {
-    let fixture = Fixture::new("create table e (d date, code text); insert into e values ('2024-05-01', '7')").await;
+    let fixture =
+        Fixture::new("create table e (d date, code text); insert into e values ('2024-05-01', '7')").await;
     let mut handler = handler(Method::Get, SourceType::QueryOneRow, "select d + :days as d from e");
     handler.parameters = vec![parameter("days", ParameterType::Int)];
     assert_eq!(fixture.text(&compiled(&handler), "days=2").await, "{\"d\":\"2024-05-03\"}");

@@ -14,7 +14,8 @@ async fn statements_change_and_return() {
     let reply = change(&fixture, sql, json).await.unwrap();
     assert_eq!(reply.rows, 1);
     assert_eq!(body(reply), r#"{"empno":1,"sal":1.10,"tags":["a,b",null],"doc":{"a": [1.10]}}"#);
-    let reply = change(&fixture, "update emp set sal = sal + :by where empno > 7000", r#"{"by":1}"#).await.unwrap();
+    let reply =
+        change(&fixture, "update emp set sal = sal + :by where empno > 7000", r#"{"by":1}"#).await.unwrap();
     assert_eq!(body(reply), "{\"rowsAffected\":2}");
     let reply = change(&fixture, "delete from emp where empno > 7000 returning empno", "").await.unwrap();
     assert_eq!(body(reply), "{\"items\":[{\"empno\":7369},{\"empno\":7499}]}");
@@ -39,7 +40,8 @@ async fn blocks_are_one_transaction() {
     shown.source = ParameterSource::Response;
     handler.parameters = vec![shown];
     let source = compiled(&handler);
-    let reply = fixture.store.execute(sent(&source, "", r#"{"no":30,"name":"sales"}"#), limits()).await.unwrap();
+    let reply =
+        fixture.store.execute(sent(&source, "", r#"{"no":30,"name":"sales"}"#), limits()).await.unwrap();
     assert_eq!((reply.status, reply.location.as_deref()), (Some(201), Some("./30")));
     assert_eq!(body(reply), "{\"shown\":\"SALES\"}");
     // The second statement fails: the first leaves nothing.

@@ -101,12 +101,7 @@ pub(super) fn value<'a>(kind: &Type, bytes: &'a [u8], zone: &Zone) -> Value<'a> 
     }
 }
 
-fn written<'a>(
-    kind: &Type,
-    bytes: &[u8],
-    zone: &Zone,
-    wrap: impl FnOnce(String) -> Value<'a>,
-) -> Value<'a> {
+fn written<'a>(kind: &Type, bytes: &[u8], zone: &Zone, wrap: impl FnOnce(String) -> Value<'a>) -> Value<'a> {
     let mut out = Vec::new();
     write_json(kind, bytes, zone, &mut out);
     String::from_utf8(out).map_or(Value::Null, wrap)

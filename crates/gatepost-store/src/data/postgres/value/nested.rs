@@ -11,6 +11,12 @@ const DIMENSIONS_MAX: usize = 6;
 /// Reads big-endian numbers from the front.
 pub(super) struct Reader<'a>(pub(super) &'a [u8]);
 
+/// A value inside another.
+pub(super) enum Member<'a> {
+    Null,
+    Bytes(&'a [u8]),
+}
+
 impl<'a> Reader<'a> {
     pub(super) fn take(&mut self, count: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(count)?;
@@ -38,11 +44,11 @@ impl<'a> Reader<'a> {
         self.take(8)?.try_into().ok().map(i64::from_be_bytes)
     }
 
-    /// A value with its length in front; `Some(None)` for NULL.
-    pub(super) fn value(&mut self) -> Option<Option<&'a [u8]>> {
+    /// A value with its length in front.
+    pub(super) fn value(&mut self) -> Option<Member<'a>> {
         match self.i32()? {
-            length if length < 0 => Some(None),
-            length => self.take(usize::try_from(length).ok()?).map(Some),
+            length if length < 0 => Some(Member::Null),
+            length => self.take(usize::try_from(length).ok()?).map(Member::Bytes),
         }
     }
 }
@@ -86,12 +92,7 @@ fn level(
     Some(())
 }
 
-pub(super) fn write_composite(
-    fields: &[Field],
-    bytes: &[u8],
-    zone: &Zone,
-    out: &mut Vec<u8>,
-) -> Option<()> {
+pub(super) fn write_composite(fields: &[Field], bytes: &[u8], zone: &Zone, out: &mut Vec<u8>) -> Option<()> {
     let mut reader = Reader(bytes);
     let count = usize::try_from(reader.i32()?).ok()?;
     out.push(b'{');
@@ -124,9 +125,9 @@ pub(super) fn write_record(bytes: &[u8], zone: &Zone, out: &mut Vec<u8>) -> Opti
     Some(())
 }
 
-fn write_member(kind: &Type, bytes: Option<&[u8]>, zone: &Zone, out: &mut Vec<u8>) {
-    match bytes {
-        Some(bytes) => write_json(kind, bytes, zone, out),
-        None => out.extend_from_slice(b"null"),
+fn write_member(kind: &Type, member: Member<'_>, zone: &Zone, out: &mut Vec<u8>) {
+    match member {
+        Member::Bytes(bytes) => write_json(kind, bytes, zone, out),
+        Member::Null => out.extend_from_slice(b"null"),
     }
 }

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use gatepost_rest::render::{Zone, json_string};
 use tokio_postgres::types::Type;
 
+use super::nested::Member;
 use super::{Reader, write_json};
 
 const EMPTY: u8 = 0x01;
@@ -69,18 +70,19 @@ pub(super) fn write_range(element: &Type, bytes: &[u8], zone: &Zone, out: &mut V
     }
     let mut text = vec![if flags & LOWER_INCLUSIVE == 0 { b'(' } else { b'[' }];
     if flags & LOWER_INFINITE == 0 {
-        bound(element, reader.value()??, zone, &mut text);
+        bound(element, reader.value()?, zone, &mut text);
     }
     text.push(b',');
     if flags & UPPER_INFINITE == 0 {
-        bound(element, reader.value()??, zone, &mut text);
+        bound(element, reader.value()?, zone, &mut text);
     }
     text.push(if flags & UPPER_INCLUSIVE == 0 { b')' } else { b']' });
     json_string(out, std::str::from_utf8(&text).ok()?);
     Some(())
 }
 
-fn bound(element: &Type, bytes: &[u8], zone: &Zone, text: &mut Vec<u8>) {
+fn bound(element: &Type, member: Member<'_>, zone: &Zone, text: &mut Vec<u8>) {
+    let Member::Bytes(bytes) = member else { return };
     let start = text.len();
     write_json(element, bytes, zone, text);
     if text.get(start) == Some(&b'"') {

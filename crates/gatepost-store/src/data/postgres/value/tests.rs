@@ -11,8 +11,16 @@ fn json(kind: &Type, bytes: &[u8]) -> String {
 #[test]
 fn bytes_that_do_not_fit_their_type_are_null() {
     for kind in [
-        Type::INT4, Type::NUMERIC, Type::DATE, Type::TIMESTAMPTZ, Type::INTERVAL, Type::UUID, Type::JSONB,
-        Type::INT4_ARRAY, Type::RECORD, Type::INET,
+        Type::INT4,
+        Type::NUMERIC,
+        Type::DATE,
+        Type::TIMESTAMPTZ,
+        Type::INTERVAL,
+        Type::UUID,
+        Type::JSONB,
+        Type::INT4_ARRAY,
+        Type::RECORD,
+        Type::INET,
     ] {
         assert_eq!(json(&kind, &[0xff]), "null", "{kind}");
         assert_eq!(json(&kind, &[]), "null", "{kind}");

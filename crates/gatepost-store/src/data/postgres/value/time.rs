@@ -59,17 +59,17 @@ fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> Option<()>) -> 
     Some(())
 }
 
-fn infinite(is_positive: bool, out: &mut Vec<u8>) -> Option<()> {
+fn infinite(is_positive: bool, out: &mut Vec<u8>) {
     json_string(out, if is_positive { "infinity" } else { "-infinity" });
-    Some(())
 }
 
 pub(super) fn write_date(bytes: &[u8], out: &mut Vec<u8>) -> Option<()> {
     match Reader(bytes).i32()? {
         i32::MAX => infinite(true, out),
         i32::MIN => infinite(false, out),
-        days => quoted(out, |out| date(days.into(), out)),
+        days => quoted(out, |out| date(days.into(), out))?,
     }
+    Some(())
 }
 
 /// A timestamp of the schema's zone.
@@ -108,8 +108,9 @@ fn moment(
             out.push(b'T');
             clock(micros.rem_euclid(DAY), out)?;
             offset(out, start)
-        }),
+        })?,
     }
+    Some(())
 }
 
 pub(super) fn write_time(bytes: &[u8], out: &mut Vec<u8>) -> Option<()> {
