@@ -37,6 +37,9 @@ pub(crate) trait Transaction {
     /// Runs a statement and returns how many rows it changed.
     fn execute(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<usize, DatabaseError>;
 
+    /// Prepares a statement that is to run many times.
+    fn prepare<'t>(&'t self, sql: &str) -> Result<Box<dyn Prepared + 't>, DatabaseError>;
+
     /// Calls `each` for every row of a query.
     fn query(
         &self,
@@ -44,6 +47,12 @@ pub(crate) trait Transaction {
         parameters: &[Parameter<'_>],
         each: &mut dyn FnMut(&dyn Row) -> Result<(), DatabaseError>,
     ) -> Result<(), DatabaseError>;
+}
+
+/// A statement that runs many times in a transaction.
+pub(crate) trait Prepared {
+    /// Runs it once more and returns how many rows it changed.
+    fn execute(&mut self, parameters: &[Parameter<'_>]) -> Result<usize, DatabaseError>;
 }
 
 /// What a transaction is for.
