@@ -3,6 +3,7 @@
 //! [`Catalog`] is a plain value of shared objects. A script changes a copy of it; [`CatalogStore::commit`] writes
 //! what differs in one transaction and refuses when somebody else was first.
 
+mod copy;
 mod object;
 mod revocation;
 mod store;
@@ -15,7 +16,10 @@ use std::sync::Arc;
 use gatepost_oauth::Client;
 use gatepost_rest::definition::{Id, Module, Privilege, PublicEntry, Role, Schema};
 
-pub use crate::database::DatabaseError;
+pub use crate::database::{
+    DatabaseError, Listener, Place, PlaceError, PlaceOptions, PostgresPlace, is_postgres, redact,
+};
+pub use copy::CopyError;
 pub use revocation::{REVOCATION_GRACE_MS, Revocations, RevokedToken, TokenId};
 pub use store::CatalogStore;
 

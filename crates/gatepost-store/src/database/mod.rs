@@ -1,14 +1,19 @@
 //! The one place that knows which database the catalog is in.
 //!
 //! The rest of the crate writes one SQL text with parameters `$1`, `$2`, … and reads neutral values. A second
-//! database is a second variant here and a second file beside `sqlite.rs`.
+//! database is a second variant here and a second module beside `sqlite.rs`.
 
 mod error;
+mod place;
+pub(crate) mod postgres;
 mod sqlite;
 
 use std::path::Path;
 
 pub use error::DatabaseError;
+pub use place::{Place, PlaceError, PlaceOptions, is_postgres, redact};
+use postgres::PostgresDatabase;
+pub use postgres::{Listener, PostgresPlace};
 use sqlite::SqliteDatabase;
 
 /// A value on its way into a statement.
@@ -57,9 +62,20 @@ pub(crate) enum Access {
 #[derive(Debug)]
 pub(crate) enum Database {
     Sqlite(SqliteDatabase),
+    Postgres(Box<PostgresDatabase>),
 }
 
 impl Database {
+    /// Opens the database, makes its tables when `create` says so, and brings them to the newest migration.
+    pub(crate) fn open(place: &Place, migrations: &[Migration], create: bool) -> Result<Self, DatabaseError> {
+        match place {
+            Place::Sqlite(path) => Self::open_sqlite(path, migrations, create),
+            Place::Postgres(place) => {
+                PostgresDatabase::open(place, migrations, create).map(Box::new).map(Self::Postgres)
+            }
+        }
+    }
+
     /// Opens the file, makes it when `create` says so, and brings it to the newest migration.
     pub(crate) fn open_sqlite(
         path: &Path,
@@ -77,6 +93,7 @@ impl Database {
     ) -> Result<T, E> {
         match self {
             Self::Sqlite(database) => database.transaction(access, work),
+            Self::Postgres(database) => database.transaction(access, work),
         }
     }
 
@@ -84,6 +101,7 @@ impl Database {
     pub(crate) fn table_version(&self) -> Result<i64, DatabaseError> {
         match self {
             Self::Sqlite(database) => database.table_version(),
+            Self::Postgres(database) => database.table_version(),
         }
     }
 
@@ -91,6 +109,24 @@ impl Database {
     pub(crate) fn reopen_if_replaced(&self) -> Result<bool, DatabaseError> {
         match self {
             Self::Sqlite(database) => database.reopen_if_replaced(),
+            // A restored one has an older revision, which whoever refreshes sees.
+            Self::Postgres(_) => Ok(false),
+        }
+    }
+
+    /// The clock of the database's machine (milliseconds since 1970), if that can be another one.
+    pub(crate) fn clock_ms(&self) -> Result<Option<i64>, DatabaseError> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::Postgres(database) => database.clock_ms().map(Some),
+        }
+    }
+
+    /// Calls `wake` when another process may have committed, where the database can tell.
+    pub(crate) fn listen(&self, wake: impl Fn() + Send + 'static) -> std::io::Result<Option<Listener>> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::Postgres(database) => database.listen(wake).map(Some),
         }
     }
 }
@@ -100,4 +136,6 @@ impl Database {
 pub(crate) struct Migration {
     pub(crate) version: i64,
     pub(crate) sqlite: &'static str,
+    /// Absent for a store that is always a file.
+    pub(crate) postgres: Option<&'static str>,
 }

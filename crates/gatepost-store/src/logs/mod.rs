@@ -16,7 +16,7 @@ use crate::catalog::DatabaseError;
 use crate::database::{Access, Database, Migration, Parameter};
 
 const MIGRATIONS: [Migration; 1] =
-    [Migration { version: 1, sqlite: include_str!("../../migrations/sqlite/logs_0001.sql") }];
+    [Migration { version: 1, sqlite: include_str!("../../migrations/sqlite/logs_0001.sql"), postgres: None }];
 
 /// Records that wait for the writer.
 const QUEUE_RECORDS: usize = 16_384;
