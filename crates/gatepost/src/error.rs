@@ -214,7 +214,8 @@ impl Failure {
     /// Logs the failure, once: faults of ours and of the handler's SQL as errors, the rest at debug.
     pub fn log(&self, request_id: &str, route: Option<&str>) {
         let (code, status, _) = self.code.facts();
-        let (cause, route) = (self.cause.as_deref().unwrap_or(&self.detail), route.unwrap_or("-"));
+        let cause = harmless(self.cause.as_deref().unwrap_or(&self.detail));
+        let route = route.unwrap_or("-");
         if status >= 500 {
             tracing::error!(code, status, request_id, route, "{cause}");
         } else {
@@ -223,9 +224,37 @@ impl Failure {
     }
 }
 
+/// A cause on one line of the log: cut, control characters escaped, and quoted parts left out, because a driver
+/// quotes values of the request (ADT-03, ADT-04).
+fn harmless(cause: &str) -> String {
+    let mut shown = String::new();
+    let mut quoted = false;
+    for c in cause.chars().take(CAUSE_CHARACTERS_MAX) {
+        match c {
+            '\'' => {
+                shown.push_str(if quoted { "…'" } else { "'" });
+                quoted = !quoted;
+            }
+            _ if quoted => {}
+            c if c.is_control() => shown.extend(c.escape_default()),
+            c => shown.push(c),
+        }
+    }
+    shown
+}
+
+/// How much of a cause is logged.
+const CAUSE_CHARACTERS_MAX: usize = 2_000;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cause_forges_no_line_and_tells_no_value() {
+        assert_eq!(harmless("bad JSON path: '$.a\nINFO forged'\r\nx"), "bad JSON path: '…'\\r\\nx");
+        assert_eq!(harmless("no such table: nowhere"), "no such table: nowhere");
+    }
 
     #[test]
     fn codes_are_unique_and_the_reference_page_lists_each_with_its_status() {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::store::{MIGRATIONS, edits_between, read_since, write};
 use super::{Catalog, CatalogStore, Change, CommitError, DatabaseError};
-use crate::database::{Access, Database, Parameter, Place, Row, Transaction};
+use crate::database::{Access, CatalogPlace, Database, Parameter, Row, Transaction};
 
 /// Why a catalog was not copied. The target holds nothing of it then.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl CatalogStore {
     /// is good for both catalogs.
     pub fn copy_to(
         &self,
-        place: &Place,
+        place: &CatalogPlace,
         change: &Change,
         random: &mut dyn FnMut() -> u64,
     ) -> Result<Self, CopyError> {
@@ -62,7 +62,7 @@ impl CatalogStore {
     }
 }
 
-fn refuse_catalog(target: &dyn Transaction, place: &Place) -> Result<(), CopyError> {
+fn refuse_catalog(target: &dyn Transaction, place: &CatalogPlace) -> Result<(), CopyError> {
     let mut found = 0;
     target.query("select count(*) from catalog_state", &[], &mut |row| {
         found = row.integer(0)?;
@@ -91,10 +91,11 @@ fn copy_rows(
         &mut |row| {
             target
                 .execute(
-                    "insert into catalog_state (id, revision, next_id, key_fingerprint, created_at_ms)
-                 values (1, $1, $2, $3, $4)",
+                    "insert into catalog_state (id, revision, revocations, next_id, key_fingerprint, created_at_ms)
+                 values (1, $1, $2, $3, $4, $5)",
                     &[
                         Parameter::Integer(revision),
+                    Parameter::Integer(changed.revocations.revision as i64),
                         Parameter::Integer(next_id),
                         Parameter::Text(&row.text(0)?),
                         Parameter::Integer(row.integer(1)?),

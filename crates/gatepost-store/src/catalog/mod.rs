@@ -17,7 +17,8 @@ use gatepost_oauth::Client;
 use gatepost_rest::definition::{Id, Module, Privilege, PublicEntry, Role, Schema};
 
 pub use crate::database::{
-    DatabaseError, Listener, Place, PlaceError, PlaceOptions, PostgresPlace, is_postgres, redact,
+    CatalogPlace, DatabaseError, Listener, PlaceError, PlaceOptions, PostgresPlace, for_login, is_postgres,
+    redact, without_password,
 };
 pub use copy::CopyError;
 pub use revocation::{REVOCATION_GRACE_MS, Revocations, RevokedToken, TokenId};
@@ -120,6 +121,11 @@ impl Catalog {
         let id = self.next_id.max(Self::FIRST_ID);
         self.next_id = id + 1;
         id
+    }
+
+    /// Whether this is an earlier state than that one: a catalog only goes back when a backup takes its place.
+    pub fn is_older_than(&self, other: &Self) -> bool {
+        self.revision < other.revision || self.revocations.revision < other.revocations.revision
     }
 
     /// The schema of this name (lower case).

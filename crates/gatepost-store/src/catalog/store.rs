@@ -10,7 +10,9 @@ use serde::de::DeserializeOwned;
 use super::object::{Object, ObjectKind};
 use super::revocation::{self, REVOCATION_GRACE_MS, Revocations, RevokedToken, TokenId};
 use super::{Catalog, Change, CommitError, HistoryEntry};
-use crate::database::{Access, Database, DatabaseError, Listener, Migration, Parameter, Place, Transaction};
+use crate::database::{
+    Access, CatalogPlace, Database, DatabaseError, Listener, Migration, Parameter, Transaction,
+};
 
 pub(super) const MIGRATIONS: [Migration; 1] = [Migration {
     version: 1,
@@ -27,12 +29,12 @@ pub struct CatalogStore {
 impl CatalogStore {
     /// Makes a new, empty catalog that belongs to the keys with this fingerprint, or finishes one whose making was
     /// interrupted. An existing one is left as it is.
-    pub fn create(place: &Place, key_fingerprint: &str, now_ms: i64) -> Result<Self, DatabaseError> {
+    pub fn create(place: &CatalogPlace, key_fingerprint: &str, now_ms: i64) -> Result<Self, DatabaseError> {
         let store = Self { database: Database::open(place, &MIGRATIONS, true)? };
         store.database.transaction(Access::Write, |transaction| {
             transaction.execute(
-                "insert into catalog_state (id, revision, next_id, key_fingerprint, created_at_ms)
-                 values (1, 0, $1, $2, $3) on conflict (id) do nothing",
+                "insert into catalog_state (id, revision, revocations, next_id, key_fingerprint, created_at_ms)
+                 values (1, 0, 0, $1, $2, $3) on conflict (id) do nothing",
                 &[
                     Parameter::Integer(Catalog::FIRST_ID as i64),
                     Parameter::Text(key_fingerprint),
@@ -44,7 +46,7 @@ impl CatalogStore {
     }
 
     /// Opens an existing catalog and brings its tables to the newest version.
-    pub fn open(place: &Place) -> Result<Self, DatabaseError> {
+    pub fn open(place: &CatalogPlace) -> Result<Self, DatabaseError> {
         let store = Self { database: Database::open(place, &MIGRATIONS, false)? };
         store.key_fingerprint()?;
         Ok(store)
@@ -67,19 +69,15 @@ impl CatalogStore {
         self.database.transaction(Access::Read, |transaction| read_since(transaction, &Catalog::default()))
     }
 
-    /// The newest revision; one row read, cheap enough for a poll every 20 milliseconds.
-    pub fn revision(&self) -> Result<u64, DatabaseError> {
-        self.database.transaction(Access::Read, |transaction| Ok(State::read(transaction)?.revision))
-    }
-
     /// What the catalog is now, if it is not what `known` says: only rows changed since are read.
     pub fn refresh(&self, known: &Catalog) -> Result<Option<Catalog>, DatabaseError> {
         self.database.transaction(Access::Read, |transaction| {
             let state = State::read(transaction)?;
-            if state.revision == known.revision {
+            let (revision, revocations) = (known.revision, known.revocations.revision);
+            if state.revision == revision && state.revocations == revocations {
                 return Ok(None);
             }
-            let older = state.revision < known.revision;
+            let older = state.revision < revision || state.revocations < revocations;
             let known = if older { &Catalog::default() } else { known };
             read_since(transaction, known).map(Some)
         })
@@ -146,7 +144,7 @@ impl CatalogStore {
             // One statement: between a read and a write another process could take the same number.
             let mut revision = Parameter::Null;
             transaction.query(
-                "update catalog_state set revision = revision + 1 where id = 1 returning revision",
+                "update catalog_state set revocations = revocations + 1 where id = 1 returning revocations",
                 &[],
                 &mut |row| {
                     revision = Parameter::Integer(row.integer(0)?);
@@ -205,16 +203,25 @@ impl CatalogStore {
 
 struct State {
     revision: u64,
+    revocations: u64,
     next_id: Id,
 }
 
 impl State {
     fn read(transaction: &dyn Transaction) -> Result<Self, DatabaseError> {
         let mut found = None;
-        transaction.query("select revision, next_id from catalog_state where id = 1", &[], &mut |row| {
-            found = Some(Self { revision: row.integer(0)? as u64, next_id: row.integer(1)? as u64 });
-            Ok(())
-        })?;
+        transaction.query(
+            "select revision, revocations, next_id from catalog_state where id = 1",
+            &[],
+            &mut |row| {
+                found = Some(Self {
+                    revision: row.integer(0)? as u64,
+                    revocations: row.integer(1)? as u64,
+                    next_id: row.integer(2)? as u64,
+                });
+                Ok(())
+            },
+        )?;
         found.ok_or(DatabaseError::Unfinished)
     }
 }
@@ -235,21 +242,23 @@ pub(super) fn read_since(transaction: &dyn Transaction, known: &Catalog) -> Resu
             .ok_or_else(|| DatabaseError::Broken(format!("object {id} has an unknown kind")))?;
         apply(&mut catalog, kind, id, row.optional_text(2)?.as_deref())
     })?;
-    let mut revoked: Option<Revocations> = None;
+    if state.revocations == known.revocations.revision {
+        return Ok(catalog);
+    }
+    let mut revoked = Revocations::clone(&known.revocations);
+    revoked.revision = state.revocations;
     transaction.query(
         "select token_id, client_id, expires_at_ms from revoked_token where revision > $1",
-        &since,
+        &[Parameter::Integer(known.revocations.revision as i64)],
         &mut |row| {
             let token = revocation::decode(&row.text(0)?)
                 .ok_or_else(|| DatabaseError::Broken("a revoked token's id is unreadable".into()))?;
             let entry = RevokedToken { client: row.integer(1)? as u64, expires_ms: row.integer(2)? };
-            revoked.get_or_insert_with(|| (*known.revocations).clone()).insert(token, entry);
+            revoked.insert(token, entry);
             Ok(())
         },
     )?;
-    if let Some(revoked) = revoked {
-        catalog.revocations = Arc::new(revoked);
-    }
+    catalog.revocations = Arc::new(revoked);
     Ok(catalog)
 }
 
@@ -395,9 +404,5 @@ fn conflict(transaction: &dyn Transaction, base_revision: u64) -> Result<CommitE
             Ok(())
         },
     )?;
-    if changes.is_empty() {
-        // Revocations of single tokens are in no history.
-        return Ok(CommitError::Conflict { author: "a client".into(), what: "revoke token".into() });
-    }
     Ok(CommitError::Conflict { author, what: changes.join(", ") })
 }

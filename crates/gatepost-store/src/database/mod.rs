@@ -11,7 +11,7 @@ mod sqlite;
 use std::path::Path;
 
 pub use error::DatabaseError;
-pub use place::{Place, PlaceError, PlaceOptions, is_postgres, redact};
+pub use place::{CatalogPlace, PlaceError, PlaceOptions, for_login, is_postgres, redact, without_password};
 use postgres::PostgresDatabase;
 pub use postgres::{Listener, PostgresPlace};
 use sqlite::SqliteDatabase;
@@ -61,16 +61,20 @@ pub(crate) enum Access {
 /// A database of ours: the catalog or the logs.
 #[derive(Debug)]
 pub(crate) enum Database {
-    Sqlite(SqliteDatabase),
+    Sqlite(Box<SqliteDatabase>),
     Postgres(Box<PostgresDatabase>),
 }
 
 impl Database {
     /// Opens the database, makes its tables when `create` says so, and brings them to the newest migration.
-    pub(crate) fn open(place: &Place, migrations: &[Migration], create: bool) -> Result<Self, DatabaseError> {
+    pub(crate) fn open(
+        place: &CatalogPlace,
+        migrations: &[Migration],
+        create: bool,
+    ) -> Result<Self, DatabaseError> {
         match place {
-            Place::Sqlite(path) => Self::open_sqlite(path, migrations, create),
-            Place::Postgres(place) => {
+            CatalogPlace::Sqlite(path) => Self::open_sqlite(path, migrations, create),
+            CatalogPlace::Postgres(place) => {
                 PostgresDatabase::open(place, migrations, create).map(Box::new).map(Self::Postgres)
             }
         }
@@ -82,7 +86,7 @@ impl Database {
         migrations: &[Migration],
         create: bool,
     ) -> Result<Self, DatabaseError> {
-        SqliteDatabase::open(path, migrations, create).map(Self::Sqlite)
+        SqliteDatabase::open(path, migrations, create).map(Box::new).map(Self::Sqlite)
     }
 
     /// Runs `work` in one transaction and commits it when it succeeds.

@@ -6,7 +6,7 @@ use super::postgres::PostgresPlace;
 
 /// Where a catalog is: a SQLite file, or a schema of a PostgreSQL database. Printing it shows no password.
 #[derive(Clone, Debug)]
-pub enum Place {
+pub enum CatalogPlace {
     /// `sqlite:FILE`.
     Sqlite(PathBuf),
     /// `postgres://…`.
@@ -46,7 +46,7 @@ impl<'a> PlaceOptions<'a> {
     }
 }
 
-impl Place {
+impl CatalogPlace {
     /// Reads `sqlite:FILE` or `postgres://USER@HOST[:PORT][,HOST…]/DATABASE[?KEY=VALUE&…]`. Touches no file.
     pub fn parse(url: &str, options: &PlaceOptions<'_>) -> Result<Self, PlaceError> {
         if let Some(path) = url.strip_prefix("sqlite:").filter(|path| !path.is_empty()) {
@@ -59,13 +59,13 @@ impl Place {
     }
 }
 
-impl From<&Path> for Place {
+impl From<&Path> for CatalogPlace {
     fn from(path: &Path) -> Self {
         Self::Sqlite(path.to_owned())
     }
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for CatalogPlace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Sqlite(path) => path.display().fmt(f),
@@ -77,6 +77,24 @@ impl std::fmt::Display for Place {
 /// Whether this is the URL of a PostgreSQL database.
 pub fn is_postgres(url: &str) -> bool {
     ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme))
+}
+
+/// The URL without its password.
+pub fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    match rest.split_once('@') {
+        Some((login, place)) => {
+            format!("{scheme}://{}@{place}", login.split_once(':').map_or(login, |(user, _)| user))
+        }
+        None => url.to_owned(),
+    }
+}
+
+/// The URL of the same database for another login.
+pub fn for_login(url: &str, user: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let place = rest.split_once('@').map_or(rest, |(_, place)| place);
+    format!("{scheme}://{user}@{place}")
 }
 
 /// A URL without what could be a password, and without its parameters.

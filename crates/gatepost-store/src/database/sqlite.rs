@@ -210,15 +210,15 @@ impl Transaction for rusqlite::Transaction<'_> {
 
 /// Binds by name: in SQLite `$2` is a name, and positions follow the order of appearance.
 fn bind(statement: &mut Statement<'_>, parameters: &[Parameter<'_>]) -> Result<(), DatabaseError> {
-    for (index, parameter) in parameters.iter().enumerate() {
-        let name = format!("${}", index + 1);
-        let position = statement
-            .parameter_index(&name)?
-            .ok_or_else(|| DatabaseError::Other(format!("statement has no parameter {name}")))?;
-        let value = match *parameter {
-            Parameter::Null => ValueRef::Null,
-            Parameter::Integer(number) => ValueRef::Integer(number),
-            Parameter::Text(text) => ValueRef::Text(text.as_bytes()),
+    for position in 1..=statement.parameter_count() {
+        let name = statement.parameter_name(position).unwrap_or("?");
+        let number = name.strip_prefix('$').and_then(|digits| digits.parse::<usize>().ok());
+        let parameter = number.and_then(|number| parameters.get(number.checked_sub(1)?));
+        let value = match parameter {
+            Some(Parameter::Null) => ValueRef::Null,
+            Some(Parameter::Integer(number)) => ValueRef::Integer(*number),
+            Some(Parameter::Text(text)) => ValueRef::Text(text.as_bytes()),
+            None => return Err(DatabaseError::Other(format!("parameter {name} has no value"))),
         };
         statement.raw_bind_parameter(position, ToSqlOutput::Borrowed(value))?;
     }

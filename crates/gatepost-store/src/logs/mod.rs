@@ -4,22 +4,21 @@
 //! does not fit the queue is counted and the count is logged. Values from requests are escaped and cut here
 //! (ADT-04); query strings, bodies, tokens and secrets have no field to be in (ADT-03, ADT-05).
 
+mod queue;
 mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 
 use crate::catalog::DatabaseError;
 use crate::database::{Access, Database, Migration, Parameter};
+use queue::Queue;
 
 const MIGRATIONS: [Migration; 1] =
     [Migration { version: 1, sqlite: include_str!("../../migrations/sqlite/logs_0001.sql"), postgres: None }];
-
-/// Records that wait for the writer.
-const QUEUE_RECORDS: usize = 16_384;
 
 /// The longest text that a record keeps from a request, in bytes.
 const TEXT_BYTES_MAX: usize = 512;
@@ -83,16 +82,16 @@ pub struct AuditRecord {
     pub detail: Option<String>,
 }
 
+#[derive(Debug)]
 enum Record {
     Access(AccessRecord),
     Audit(AuditRecord),
-    Flush(SyncSender<()>),
 }
 
 /// The logs of an installation. Dropping the last handle writes what is queued.
 #[derive(Debug)]
 pub struct LogStore {
-    sender: Option<SyncSender<Record>>,
+    queue: Arc<Queue>,
     dropped: Arc<AtomicU64>,
     database: Arc<Database>,
     writer: Option<JoinHandle<()>>,
@@ -102,14 +101,17 @@ impl LogStore {
     /// Opens or makes the file and starts its writer.
     pub fn open(path: &Path, limits: LogLimits) -> Result<Self, DatabaseError> {
         let database = Arc::new(Database::open_sqlite(path, &MIGRATIONS, true)?);
-        let (sender, receiver) = sync_channel(QUEUE_RECORDS);
+        let queue = Arc::new(Queue::default());
         let dropped = Arc::new(AtomicU64::new(0));
         let writer = writer::Writer::new(Arc::clone(&database), limits, path, Arc::clone(&dropped));
         let thread = std::thread::Builder::new()
             .name("gatepost-logs".into())
-            .spawn(move || writer.run(&receiver))
+            .spawn({
+                let queue = Arc::clone(&queue);
+                move || writer.run(&queue)
+            })
             .map_err(|error| DatabaseError::Other(error.to_string()))?;
-        Ok(Self { sender: Some(sender), dropped, database, writer: Some(thread) })
+        Ok(Self { queue, dropped, database, writer: Some(thread) })
     }
 
     /// Notes a request.
@@ -125,12 +127,9 @@ impl LogStore {
     /// Waits until everything noted so far is on disk.
     pub fn flush(&self) {
         let (done, wait) = sync_channel(1);
-        if let Some(sender) = &self.sender
-            && sender.send(Record::Flush(done)).is_ok()
-        {
-            // An error here means that the writer is gone, and with it what was queued.
-            let _ = wait.recv();
-        }
+        self.queue.flush(done);
+        // An error here means that the writer is gone, and with it what was queued.
+        let _ = wait.recv();
     }
 
     /// The newest requests first.
@@ -163,8 +162,7 @@ impl LogStore {
     }
 
     fn send(&self, record: Record) {
-        let sent = self.sender.as_ref().is_some_and(|sender| sender.try_send(record).is_ok());
-        if !sent {
+        if !self.queue.push(record) {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -173,7 +171,7 @@ impl LogStore {
 impl Drop for LogStore {
     fn drop(&mut self) {
         // Closing the queue lets the writer finish what is in it.
-        self.sender = None;
+        self.queue.close();
         if let Some(writer) = self.writer.take() {
             let _ = writer.join();
         }

@@ -3,21 +3,23 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use super::queue::{Batch, Queue};
 use super::{AccessRecord, AuditRecord, LogLimits, Record, clean};
 use crate::catalog::DatabaseError;
 use crate::database::{Access, Database, Parameter, Transaction};
 
-/// Records of one transaction.
-const BATCH_RECORDS: usize = 2_048;
-
-/// How long a record may wait for company.
-const BATCH_WAIT: Duration = Duration::from_millis(200);
-
 /// How often limits are checked.
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
+
+/// How many records may come between two checks of the size.
+const PRUNE_RECORDS: usize = 50_000;
+
+const ACCESS_TABLE: &str =
+    "delete from access_log where id <= (select min(id) + (max(id) - min(id)) / 10 from access_log)";
+const AUDIT_TABLE: &str =
+    "delete from audit_event where id <= (select min(id) + (max(id) - min(id)) / 10 from audit_event)";
 
 pub(super) struct Writer {
     database: Arc<Database>,
@@ -43,25 +45,30 @@ impl Writer {
         Self { newest_ms, ..self }
     }
 
-    pub(super) fn run(mut self, queue: &Receiver<Record>) {
+    pub(super) fn run(mut self, queue: &Queue) {
         let mut prune_at = Instant::now();
+        let mut written = 0;
+        let mut batch = Batch::default();
         loop {
-            let mut flushes = Vec::new();
-            let (batch, open) = collect(queue, &mut flushes);
-            if !batch.is_empty()
-                && let Err(error) = self.write(&batch)
+            let open = queue.take(&mut batch, PRUNE_EVERY);
+            if !batch.records.is_empty()
+                && let Err(error) = self.write(&batch.records)
             {
-                tracing::error!(%error, records = batch.len(), "the log store refused records; they are lost");
+                let records = batch.records.len();
+                tracing::error!(%error, records, "the log store refused records; they are lost");
             }
-            for flush in flushes {
+            written += batch.records.len();
+            batch.records.clear();
+            for flush in batch.flushes.drain(..) {
                 let _ = flush.send(());
             }
             let dropped = self.dropped.swap(0, Ordering::Relaxed);
             if dropped > 0 {
                 tracing::warn!(dropped, "log records were dropped because the queue was full");
             }
-            if Instant::now() >= prune_at {
+            if Instant::now() >= prune_at || written >= PRUNE_RECORDS {
                 prune_at = Instant::now() + PRUNE_EVERY;
+                written = 0;
                 if let Err(error) = self.prune() {
                     tracing::error!(%error, "old log records could not be deleted");
                 }
@@ -78,7 +85,6 @@ impl Writer {
                 match record {
                     Record::Access(record) => insert_access(transaction, record)?,
                     Record::Audit(record) => insert_audit(transaction, record)?,
-                    Record::Flush(_) => {}
                 }
             }
             Ok::<(), DatabaseError>(())
@@ -97,9 +103,12 @@ impl Writer {
             }
             Ok::<(), DatabaseError>(())
         })?;
-        while self.bytes_in_use()? > self.limits.size_bytes {
-            if self.delete_oldest_tenth()? == 0 {
-                break;
+        // The access log goes first: a flood of requests must not wash the audit trail away.
+        for table in [ACCESS_TABLE, AUDIT_TABLE] {
+            while self.bytes_in_use()? > self.limits.size_bytes {
+                if self.delete_oldest_tenth(table)? == 0 {
+                    break;
+                }
             }
         }
         Ok(())
@@ -122,18 +131,9 @@ impl Writer {
         Ok(bytes)
     }
 
-    fn delete_oldest_tenth(&self) -> Result<usize, DatabaseError> {
+    fn delete_oldest_tenth(&self, sql: &str) -> Result<usize, DatabaseError> {
         tracing::info!(file = %self.path.display(), "the logs reached their size limit; the oldest tenth goes");
-        self.database.transaction(Access::Write, |transaction| {
-            let mut deleted = 0;
-            for sql in [
-                "delete from access_log where id <= (select min(id) + (max(id) - min(id) + 10) / 10 from access_log)",
-                "delete from audit_event where id <= (select min(id) + (max(id) - min(id) + 10) / 10 from audit_event)",
-            ] {
-                deleted += transaction.execute(sql, &[])?;
-            }
-            Ok(deleted)
-        })
+        self.database.transaction(Access::Write, |transaction| transaction.execute(sql, &[]))
     }
 }
 
@@ -142,42 +142,8 @@ impl Record {
         match self {
             Self::Access(record) => record.at_ms,
             Self::Audit(record) => record.at_ms,
-            Self::Flush(_) => 0,
         }
     }
-}
-
-/// Takes what is queued, at most a batch; says whether the queue is still open.
-fn collect(
-    queue: &Receiver<Record>,
-    flushes: &mut Vec<std::sync::mpsc::SyncSender<()>>,
-) -> (Vec<Record>, bool) {
-    let mut batch = Vec::new();
-    let first = match queue.recv_timeout(PRUNE_EVERY) {
-        Ok(record) => record,
-        Err(RecvTimeoutError::Timeout) => return (batch, true),
-        Err(RecvTimeoutError::Disconnected) => return (batch, false),
-    };
-    let until = Instant::now() + BATCH_WAIT;
-    let mut next = Some(first);
-    while let Some(record) = next.take() {
-        match record {
-            Record::Flush(done) => {
-                flushes.push(done);
-                return (batch, true);
-            }
-            record => batch.push(record),
-        }
-        if batch.len() == BATCH_RECORDS {
-            break;
-        }
-        next = match queue.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Ok(record) => Some(record),
-            Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => return (batch, false),
-        };
-    }
-    (batch, true)
 }
 
 fn insert_access(transaction: &dyn Transaction, record: &AccessRecord) -> Result<(), DatabaseError> {

@@ -8,12 +8,14 @@ mod hosts;
 pub mod key_file;
 pub mod principals;
 pub mod published;
+mod readiness;
 pub(crate) mod reveal;
 pub mod snapshot;
 pub mod throttle;
 mod watch;
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -24,7 +26,9 @@ use gatepost_oauth::KeyRing;
 use gatepost_rest::access::Unprotected;
 use gatepost_rest::definition::Id;
 use gatepost_rest::render::Zone;
-use gatepost_store::catalog::{Catalog, CatalogStore, Change, CommitError, DatabaseError, RevokedToken};
+use gatepost_store::catalog::{
+    Catalog, CatalogPlace, CatalogStore, Change, CommitError, DatabaseError, RevokedToken,
+};
 use gatepost_store::data::{DataOptions, DataStore};
 use gatepost_store::logs::{LogLimits, LogStore};
 use tokio::sync::Semaphore;
@@ -43,6 +47,9 @@ pub const KEYS_VARIABLE: &str = "GATEPOST_KEYS";
 
 /// Revocations of single tokens that a client may have on the deny list; beyond, its generation is replaced.
 const REVOCATIONS_OF_CLIENT_MAX: usize = 10_000;
+
+/// How often a change of our own is built again when others were first.
+const ATTEMPTS: u32 = 5;
 
 /// The installation in this process.
 #[derive(Debug)]
@@ -75,6 +82,8 @@ pub struct App {
     /// Held while a snapshot is made, so that an older one never replaces a newer one.
     refreshing: Mutex<()>,
     confirmed_ms: AtomicI64,
+    /// How far this node's clock is ahead of the catalog's.
+    clock_ahead_ms: AtomicI64,
 }
 
 /// Whether a command may make what is missing.
@@ -89,8 +98,8 @@ pub enum Open {
 impl App {
     /// Opens the folder that the configuration names.
     pub fn open(config: Config, keys: KeySource, clock: Clock, open: Open) -> anyhow::Result<Self> {
-        let catalog_path = config.sqlite_path(&config.catalog.url)?;
-        let (store, ring) = open_catalog(&catalog_path, &keys, &clock, open)?;
+        let place = config.catalog_place()?;
+        let (store, ring) = open_catalog(&place, &keys, &clock, open)?;
         let limits = LogLimits { age_days: config.log.days, size_bytes: config.log.size_mib << 20 };
         let logs = LogStore::open(&config.path(&config.log.file), limits).context("the log store")?;
         let catalog = store.load().context("the catalog")?;
@@ -117,8 +126,10 @@ impl App {
             data: Mutex::default(),
             refreshing: Mutex::default(),
             confirmed_ms,
+            clock_ahead_ms: AtomicI64::new(0),
         };
         app.publish(catalog, false);
+        app.compare_clocks().context("the catalog")?;
         Ok(app)
     }
 
@@ -145,8 +156,13 @@ impl App {
         change: &Change,
     ) -> Result<Arc<Catalog>, CommitError> {
         let _refreshing = self.lock_refreshing();
-        let committed = self.store.commit(base, changed, change)?;
-        if committed.revision != self.snapshot.load().catalog.revision {
+        let mut committed = self.store.commit(base, changed, change)?;
+        // `base` may be older than what is known of revocations by now.
+        let revocations = &self.snapshot.load().catalog.revocations;
+        if revocations.revision > committed.revocations.revision {
+            committed.revocations = Arc::clone(revocations);
+        }
+        if committed.revision > self.snapshot.load().catalog.revision {
             self.publish(committed, false);
         }
         Ok(Arc::clone(&self.snapshot.load().catalog))
@@ -154,14 +170,33 @@ impl App {
 
     /// Takes in what other processes committed. Blocks for one row read, or for the rows that changed.
     pub fn refresh(&self) -> Result<(), DatabaseError> {
-        let _refreshing = self.lock_refreshing();
+        let refreshing = self.lock_refreshing();
         let started_ms = self.clock.now_ms();
         let known = Arc::clone(&self.snapshot.load().catalog);
-        if let Some(catalog) = self.store.refresh(&known)? {
+        let mut went_back = false;
+        if let Some(mut catalog) = self.store.refresh(&known)? {
+            went_back = catalog.is_older_than(&known);
+            Arc::make_mut(&mut catalog.revocations).forget_expired(started_ms);
             self.publish(catalog, false);
         }
         self.confirmed_ms.store(started_ms, Ordering::Release);
+        drop(refreshing);
+        if went_back {
+            tracing::warn!("the catalog is an older one than before: it was restored");
+            self.end_tokens_of_before("catalog restored");
+        }
         Ok(())
+    }
+
+    /// A catalog that took the place of another one may not know of revocations that the other one knew, so all
+    /// tokens end with it.
+    fn end_tokens_of_before(&self, source: &str) {
+        match self.end_all_tokens(source) {
+            Ok(()) => tracing::warn!("every token issued so far has ended"),
+            Err(error) => {
+                tracing::error!(%error, "tokens of before may still be valid; run `gatepost keys rotate`");
+            }
+        }
     }
 
     /// Serves another file that took the catalog's place, if one did; says whether. Nothing that is known of the
@@ -193,11 +228,15 @@ impl App {
 
     /// Reads the key file again and seals with what it says.
     pub fn reload_keys(&self) -> anyhow::Result<()> {
+        // Read under the lock: of two readers the later one has the newer file.
+        let _refreshing = self.lock_refreshing();
         let ring = self.keys.load()?;
         if ring.fingerprint() != self.ring.load().fingerprint() {
             bail!("{} belongs to another catalog; the keys in use stay", self.keys);
         }
-        let _refreshing = self.lock_refreshing();
+        if ring == **self.ring.load() {
+            return Ok(());
+        }
         self.ring.store(Arc::new(ring));
         let catalog = Arc::clone(&self.snapshot.load().catalog);
         self.publish(catalog.as_ref().clone(), true);
@@ -220,16 +259,6 @@ impl App {
         Ok(self.refresh()?)
     }
 
-    /// How long ago the catalog's revision was last confirmed, in milliseconds.
-    pub fn stale_ms(&self) -> i64 {
-        self.clock.now_ms() - self.confirmed_ms.load(Ordering::Acquire)
-    }
-
-    /// Whether this process's view is too old to decide anything by.
-    pub fn is_stale(&self) -> bool {
-        self.stale_ms() > i64::from(self.config.access.max_stale_seconds) * 1_000
-    }
-
     /// Schemas whose data could not be opened get another chance.
     pub fn retry_data(&self) {
         let missing = self.snapshot.load().schemas().any(|schema| schema.data.is_none());
@@ -247,13 +276,25 @@ impl App {
             return Ok(store.clone());
         }
         let path = self.config.data_path(schema)?;
+        self.check_apart(schema, &path)?;
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).with_context(|| format!("folder {}", folder.display()))?;
+            key_file::make_private_folder(folder).with_context(|| format!("folder {}", folder.display()))?;
         }
         let store = DataStore::open(&path, self.data_options(schema))
             .with_context(|| format!("data of schema {schema}"))?;
         stores.insert(schema.to_owned(), store.clone());
         Ok(store)
+    }
+
+    /// Catalog, logs and data are three stores: user SQL must never run on one of ours.
+    fn check_apart(&self, schema: &str, data: &Path) -> anyhow::Result<()> {
+        let ours =
+            [self.config.sqlite_path(&self.config.catalog.url)?, self.config.path(&self.config.log.file)];
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        if ours.iter().any(|file| real(file) == real(data)) {
+            bail!("the data of schema {schema} is {}, which holds the catalog or the logs", data.display());
+        }
+        Ok(())
     }
 
     fn data_options(&self, schema: &str) -> DataOptions {
@@ -276,6 +317,16 @@ impl App {
     }
 
     fn replace_generations(&self, source: &str, of: impl Fn(Id) -> bool) -> Result<(), CommitError> {
+        for _ in 1..ATTEMPTS {
+            match self.try_to_replace_generations(source, &of) {
+                Err(CommitError::Conflict { .. }) => self.refresh()?,
+                outcome => return outcome,
+            }
+        }
+        self.try_to_replace_generations(source, &of)
+    }
+
+    fn try_to_replace_generations(&self, source: &str, of: &impl Fn(Id) -> bool) -> Result<(), CommitError> {
         let base = Arc::clone(&self.snapshot.load().catalog);
         let mut changed = base.as_ref().clone();
         for (_, client) in changed.clients.iter_mut().filter(|(id, _)| of(**id)) {
@@ -327,25 +378,23 @@ impl App {
 }
 
 fn open_catalog(
-    path: &std::path::Path,
+    place: &CatalogPlace,
     keys: &KeySource,
     clock: &Clock,
     open: Open,
 ) -> anyhow::Result<(CatalogStore, KeyRing)> {
-    let store = match CatalogStore::open(path) {
+    let store = match CatalogStore::open(place) {
         Err(DatabaseError::Missing(_) | DatabaseError::Unfinished) if open == Open::Create => {
             let ring = if keys.exists() { keys.load()? } else { keys.create(clock.now_ms())? };
-            let store =
-                CatalogStore::create(path, &ring.fingerprint(), clock.now_ms()).context("the catalog")?;
-            return Ok((store, ring));
+            // Two nodes that start at once make one catalog; to one of them its keys are foreign, see below.
+            CatalogStore::create(place, &ring.fingerprint(), clock.now_ms()).context("the catalog")?
         }
         opened => opened.context("the catalog")?,
     };
     if !keys.exists() {
         bail!(
-            "{keys} is missing. The catalog {} was made with keys {}: put that file back. New keys are made only for \
-             an empty catalog, because no secret and no token of this one could be checked with them",
-            path.display(),
+            "{keys} is missing. The catalog {place} was made with keys {}: put that file back. New keys are made only \
+             for an empty catalog, because no secret and no token of this one could be checked with them",
             store.key_fingerprint()?,
         );
     }

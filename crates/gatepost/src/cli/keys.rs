@@ -58,31 +58,39 @@ impl Keys {
         start_logging(&config);
         let source = super::key_source(&config);
         let app = App::open(config, source, Clock::System, Open::Existing)?;
-        let mut ring = app.ring().as_ref().clone();
         let now_ms = app.clock.now_ms();
-        match self.action {
+        let keys = app.key_source();
+        // Told when it is saved, not before.
+        let told = match self.action {
             Action::List => {
                 list(&app);
                 return Ok(());
             }
             Action::Rotate { kind: Kind::Sealing } => {
                 let active_from_ms = now_ms + PUBLISHED_BEFORE_MS;
-                let id = ring.rotate_sealing(&mut fill_random, now_ms, active_from_ms)?;
-                println!("sealing key {id} signs from {}", rfc3339(active_from_ms));
+                let id =
+                    keys.change(|ring| Ok(ring.rotate_sealing(&mut fill_random, now_ms, active_from_ms)?))?;
+                format!("sealing key {id} signs from {}", rfc3339(active_from_ms))
             }
             Action::Rotate { kind: Kind::Pepper } => {
-                println!("pepper {} is used for new secrets", ring.rotate_pepper(&mut fill_random, now_ms)?);
+                let id = keys.change(|ring| Ok(ring.rotate_pepper(&mut fill_random, now_ms)?))?;
+                format!("pepper {id} is used for new secrets")
             }
             Action::Rotate { kind: Kind::Vault } => {
-                println!("vault key {} seals from now on", ring.rotate_vault(&mut fill_random, now_ms)?);
+                let id = keys.change(|ring| Ok(ring.rotate_vault(&mut fill_random, now_ms)?))?;
+                format!("vault key {id} seals from now on")
             }
-            Action::Prune => println!("{} sealing keys removed", ring.prune(now_ms, lifetime_ms(&app))),
+            Action::Prune => {
+                let lifetime_ms = lifetime_ms(&app);
+                format!("{} sealing keys removed", keys.change(|ring| Ok(ring.prune(now_ms, lifetime_ms)))?)
+            }
             Action::Remove { id } => {
-                ring.remove_sealing(id)?;
-                println!("sealing key {id} is removed; its tokens open nothing any more");
+                keys.change(|ring| Ok(ring.remove_sealing(id)?))?;
+                format!("sealing key {id} is removed; its tokens open nothing any more")
             }
-        }
-        app.key_source().save(&ring)
+        };
+        println!("{told}");
+        Ok(())
     }
 }
 

@@ -12,8 +12,10 @@ mod storage;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use gatepost_rest::render::Zone;
+use gatepost_store::catalog::{CatalogPlace, PlaceOptions, is_postgres, redact};
 use http::Uri;
 
 pub use access::{Access, Oauth, Secrets, UnprotectedRoutes};
@@ -91,8 +93,8 @@ impl Config {
     }
 
     fn parse(text: &str, variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
-        let from_file: Self = toml::from_str(text).map_err(|error| ConfigError(error.to_string()))?;
-        let mut table: toml::Table = toml::from_str(text).map_err(|error| ConfigError(error.to_string()))?;
+        let from_file: Self = toml::from_str(text).map_err(|error| place(&error, text))?;
+        let mut table: toml::Table = toml::from_str(text).map_err(|error| place(&error, text))?;
         let mut names = Vec::new();
         for (name, value) in variables {
             if name.starts_with("GATEPOST_") && !OTHER_VARIABLES.contains(&name.as_str()) {
@@ -137,7 +139,7 @@ impl Config {
                 )));
             }
         }
-        self.sqlite_path(&self.catalog.url).map(|_| ())
+        self.catalog_place().map(|_| ())
     }
 
     /// Checks what only matters to a program that serves.
@@ -178,6 +180,23 @@ impl Config {
     /// A path of the configuration, from the folder.
     pub fn path(&self, path: &Path) -> PathBuf {
         self.folder.join(path)
+    }
+
+    /// Where the catalog is.
+    pub fn catalog_place(&self) -> Result<CatalogPlace, ConfigError> {
+        let options = PlaceOptions {
+            folder: &self.folder,
+            schema: &self.catalog.schema,
+            password_file: self.catalog.password_file.as_deref(),
+        };
+        CatalogPlace::parse(&self.catalog.url, &options)
+            .map_err(|error| ConfigError(format!("catalog.url: {error}")))
+    }
+
+    /// How often other processes' commits are looked for.
+    pub fn poll(&self) -> Duration {
+        let usual = if is_postgres(&self.catalog.url) { 1_000 } else { 20 };
+        Duration::from_millis(self.catalog.poll_ms.unwrap_or(usual).max(1))
     }
 
     /// The file behind `sqlite:FILE`, from the folder.
@@ -225,6 +244,13 @@ impl Config {
     }
 }
 
+/// What is wrong and where, without the line itself: it could hold a password.
+fn place(error: &toml::de::Error, text: &str) -> ConfigError {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let line = before.map_or(1, |before| before.matches('\n').count() + 1);
+    ConfigError(format!("line {line}: {}", error.message()))
+}
+
 /// Sets `section.key` from `GATEPOST_SECTION_KEY`.
 fn overlay(table: &mut toml::Table, name: &str, value: &str) -> Result<(), ConfigError> {
     let lower = name["GATEPOST_".len()..].to_ascii_lowercase();
@@ -268,14 +294,6 @@ fn check_public_url(url: &str) -> Result<(), ConfigError> {
     ))
 }
 
-/// A URL without what could be a password.
-fn redact(url: &str) -> String {
-    match (url.find("://"), url.rfind('@')) {
-        (Some(scheme), Some(at)) if at > scheme => format!("{}***{}", &url[..scheme + 3], &url[at..]),
-        _ => url.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -302,7 +320,9 @@ mod tests {
             "[oauth]\naccess_token_seconds = 100000",
             "[server]\npublic_url = \"https://user@host\"",
             "[server]\npublic_url = \"https://host/path\"",
-            "[catalog]\nurl = \"postgres://a:secret@b/c\"",
+            "[catalog]\nurl = \"postgres://a:secret@b/c?sslmode=require\"",
+            "[catalog]\nurl = \"mysql://a:secret@b/c\"",
+            "[catalog]\nurl = \"postgres://a:secret@b/c\"\nschema = \"a b\"",
             "[schemas.hr]\ntime_zone = \"Mars/Base\"",
         ] {
             let error = parse(text, &[]).unwrap_err();

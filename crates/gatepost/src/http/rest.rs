@@ -65,8 +65,7 @@ pub(super) async fn serve(
         return Err(Failure::new(Code::NotFound, "There is no such OAuth endpoint"));
     }
     let public_url = served.app.config.public_url();
-    let module = served.schema.router.module_base(tail).and_then(|base| served.schema.module(base));
-    let allowed = module.map_or(&[][..], |module| &module.origins_allowed);
+    let allowed = origins_allowed(served.schema, tail);
     if cors::is_preflight(request.method(), request.headers()) {
         return cors::preflight(request.headers(), allowed, &public_url);
     }
@@ -101,18 +100,31 @@ async fn answer(
     facts.route =
         template.map(|template| format!("{} {}", template.module.name, template.template().pattern));
     let method = RequestMethod::from(&head.method);
-    let admission = decide::admit(served.schema, template, tail, method, &caller, facts)?;
-    let open = matches!(admission, Admission::Public { .. } | Admission::Unprotected);
-    if served.app.is_stale() && !open {
-        facts.reason = "stale catalog";
-        return Err(Failure::new(Code::Stale, "This server cannot read its catalog").retry_after(1));
-    }
+    admit(served, template, tail, method, &caller, facts)?;
     let Some(found) = found else { return Err(decide::not_found(served.schema, tail)) };
     let call = Call::new(served, &head, &caller, &found, tail, method)?;
     match call {
         Some(call) => call.answer(incoming, facts).await,
         None => Ok(options(found.value)),
     }
+}
+
+/// Decides. A process that has not heard of the catalog for too long opens only what is open to everybody.
+fn admit(
+    served: &Served<'_>,
+    template: Option<&PublishedTemplate>,
+    tail: PathTail<'_>,
+    method: RequestMethod,
+    caller: &Caller,
+    facts: &mut Facts,
+) -> Result<(), Failure> {
+    let admission = decide::admit(served.schema, template, tail, method, caller, facts)?;
+    let open = matches!(admission, Admission::Public { .. } | Admission::Unprotected);
+    if served.app.is_stale() && !open {
+        facts.reason = "stale catalog";
+        return Err(Failure::new(Code::Stale, "This server cannot read its catalog").retry_after(1));
+    }
+    Ok(())
 }
 
 /// Reads the credentials; a token that this process cannot know yet makes it look again, once.
@@ -210,6 +222,7 @@ impl<'a> Call<'a> {
     async fn answer(&self, incoming: Incoming, facts: &mut Facts) -> Result<Response<Body>, Failure> {
         self.check_version().await?;
         let bytes = self.read_body(incoming).await?;
+        self.decide_again(facts)?;
         let reply = self.execute(&bytes).await?;
         if let Some(location) = &reply.location {
             let location = location.clone();
@@ -243,6 +256,23 @@ impl<'a> Call<'a> {
             ));
         }
         Ok(())
+    }
+
+    /// A body can take its time. What changed meanwhile counts: a client that was disabled does not write any more.
+    fn decide_again(&self, facts: &mut Facts) -> Result<(), Failure> {
+        let snapshot = self.served.app.snapshot();
+        if Arc::ptr_eq(&snapshot, self.served.snapshot) {
+            return Ok(());
+        }
+        let schema = self.served.renewed(&snapshot)?;
+        let now_ms = self.served.app.clock.now_ms();
+        let caller = authenticate(&snapshot, &schema, &self.head.headers, self.head.uri.query(), now_ms)
+            .map_err(|failure| refuse(failure, &schema, facts))?;
+        let served = Served { snapshot: &snapshot, schema: &schema, ..*self.served };
+        let tail = served.path.below(2);
+        let found = find(&schema, tail);
+        let method = RequestMethod::Handler(self.handler.method);
+        admit(&served, found.as_ref().map(|found| found.value), tail, method, &caller, facts)
     }
 
     async fn read_body(&self, incoming: Incoming) -> Result<Bytes, Failure> {
@@ -397,6 +427,15 @@ impl<'a> Call<'a> {
         let call = Self::new(served, head, caller, &found, tail, method)?;
         call.ok_or_else(|| decide::not_found(served.schema, tail))
     }
+}
+
+/// The origins that may call a path: those of the module that answers, or of the one that would.
+fn origins_allowed<'a>(schema: &'a PublishedSchema, tail: PathTail<'a>) -> &'a [String] {
+    let module = match find(schema, tail) {
+        Some(found) => Some(&found.value.module),
+        None => schema.router.module_base(tail).and_then(|base| schema.module(base)),
+    };
+    module.map_or(&[], |module| &module.origins_allowed)
 }
 
 /// Routes a path. What belongs to Gatepost below an alias is no module's, whatever a template can spell.

@@ -100,6 +100,20 @@ impl Cluster {
         psql(&self.url(database), text)
     }
 
+    /// Makes it answer with TLS, too.
+    pub(crate) fn serve_tls(&self, certificate: &str, key: &str) {
+        for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+            let file = self.data().join(name);
+            fs::write(&file, text).unwrap();
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+            if let Some((user, group)) = account() {
+                std::os::unix::fs::chown(&file, Some(user), Some(group)).unwrap();
+            }
+        }
+        self.sql("postgres", "alter system set ssl = on");
+        self.sql("postgres", "select pg_reload_conf()");
+    }
+
     /// Ends the server at once, as a crash would.
     pub(crate) fn crash(&self) {
         assert!(self.pg_ctl(&["stop", "-m", "immediate"]), "{}", self.log());
@@ -183,7 +197,7 @@ fn account() -> Option<(u32, u32)> {
 }
 
 /// The folder with `initdb`, `pg_ctl` and `psql`; PostgreSQL is installed when it is missing and that can be done.
-fn binaries() -> &'static Path {
+pub(crate) fn binaries() -> &'static Path {
     static FOUND: OnceLock<PathBuf> = OnceLock::new();
     FOUND.get_or_init(|| {
         find_binaries().or_else(|| install().and_then(|()| find_binaries())).unwrap_or_else(|| {

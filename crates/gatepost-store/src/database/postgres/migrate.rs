@@ -28,14 +28,13 @@ fn attempt(database: &PostgresDatabase, migrations: &[Migration], create: bool) 
     let tables = database.transaction(Access::Read, |transaction| Tables::look(transaction, schema))?;
     match tables {
         Tables::Ours if database.table_version()? == newest => return Ok(()),
-        Tables::Ours => {}
         Tables::Foreign => {
             return Err(DatabaseError::Broken(format!("schema {schema} holds tables of another program")));
         }
         Tables::NoSchema | Tables::None if !create => {
             return Err(DatabaseError::Missing(database.place.to_string()));
         }
-        Tables::NoSchema | Tables::None => {}
+        Tables::Ours | Tables::NoSchema | Tables::None => {}
     }
     database.transaction(Access::Write, |transaction| {
         if tables == Tables::NoSchema {

@@ -56,16 +56,21 @@ impl PostgresDatabase {
         migrations: &[Migration],
         create: bool,
     ) -> Result<Self, DatabaseError> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| DatabaseError::Other(error.to_string()))?;
-        let database = Self { place: place.clone(), runtime, state: Mutex::default() };
+        let database = Self::connect_only(place)?;
         migrate::bring_to_newest(&database, migrations, create)?;
         Ok(database)
     }
 
-    pub(super) fn transaction<T, E: From<DatabaseError>>(
+    /// A login in a database that may hold no tables of ours. Connects with the first transaction.
+    pub(crate) fn connect_only(place: &PostgresPlace) -> Result<Self, DatabaseError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| DatabaseError::Other(error.to_string()))?;
+        Ok(Self { place: place.clone(), runtime, state: Mutex::default() })
+    }
+
+    pub(crate) fn transaction<T, E: From<DatabaseError>>(
         &self,
         access: Access,
         work: impl FnOnce(&dyn Transaction) -> Result<T, E>,

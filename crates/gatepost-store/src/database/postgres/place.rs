@@ -17,6 +17,9 @@ use crate::database::place::{PlaceError, PlaceOptions, redact};
 /// How long a connection may take to open.
 const CONNECT_TIME: Duration = Duration::from_secs(3);
 
+/// The schema's name is also a part of a channel's name.
+const SCHEMA_LENGTH_MAX: usize = 40;
+
 /// A PostgreSQL database, a login for it and a schema in it.
 #[derive(Clone, Debug)]
 pub struct PostgresPlace {
@@ -59,6 +62,11 @@ impl PostgresPlace {
                  characters of the password as %XX",
             );
         };
+        let name = options.schema;
+        let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        if name.is_empty() || name.len() > SCHEMA_LENGTH_MAX || !name.chars().all(good) {
+            return refuse("the name of its schema is at most 40 of a to z, 0 to 9 and _");
+        }
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             return refuse("it names no host");
         }
@@ -269,7 +277,7 @@ mod tests {
             "mysql://a:s3cret@h/b",
         ] {
             let options = PlaceOptions::in_folder(Path::new("."));
-            let error = super::super::super::Place::parse(url, &options).unwrap_err().to_string();
+            let error = super::super::super::CatalogPlace::parse(url, &options).unwrap_err().to_string();
             assert!(!error.contains("s3cret"), "{error}");
         }
         let place = parse("postgres://a:s3cret@h:1,i:2/b?application_name=x").unwrap();

@@ -141,6 +141,12 @@ async fn answer(
     let body = body::read(body, config.oauth.body_bytes, config.limits.body_seconds)
         .await
         .map_err(|failure| body_refusal(&failure))?;
+    // A body can take its time: clients, secrets and keys are judged as they are when it is there.
+    let snapshot = endpoint.app.snapshot();
+    let Some(schema) = snapshot.schema(&endpoint.schema.schema.alias) else {
+        return Err(OauthError::invalid_client().into());
+    };
+    let endpoint = &Endpoint { app: endpoint.app, snapshot: &snapshot, schema };
     match name {
         "token" => token::answer(endpoint, &head.headers, &body, facts).await,
         "revoke" => revoke::answer(endpoint, &head.headers, &body, facts).await,

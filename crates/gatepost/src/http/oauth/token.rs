@@ -65,6 +65,7 @@ fn issue_to(
             modules.find(|module| module.base_path.trim_matches('/') == base_path).map(|module| module.id)
         },
         lifetime_seconds: endpoint.app.config.oauth.access_token_seconds,
+        lifetime_seconds_max: endpoint.app.config.oauth.longest_token_seconds(),
         catalog_revision: endpoint.snapshot.catalog.revision,
         token_id: TokenId(random_bytes()),
         now_ms: facts.at_ms,
