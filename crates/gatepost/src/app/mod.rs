@@ -16,7 +16,7 @@ mod watch;
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -82,6 +82,8 @@ pub struct App {
     /// Held while a snapshot is made, so that an older one never replaces a newer one.
     refreshing: Mutex<()>,
     confirmed_ms: AtomicI64,
+    /// Another catalog took the place of the one that the tokens are of.
+    tokens_must_end: AtomicBool,
     /// How far this node's clock is ahead of the catalog's.
     clock_ahead_ms: AtomicI64,
 }
@@ -126,6 +128,7 @@ impl App {
             data: Mutex::default(),
             refreshing: Mutex::default(),
             confirmed_ms,
+            tokens_must_end: AtomicBool::new(false),
             clock_ahead_ms: AtomicI64::new(0),
         };
         app.publish(catalog, false);
@@ -173,28 +176,31 @@ impl App {
         let refreshing = self.lock_refreshing();
         let started_ms = self.clock.now_ms();
         let known = Arc::clone(&self.snapshot.load().catalog);
-        let mut went_back = false;
         if let Some(mut catalog) = self.store.refresh(&known)? {
-            went_back = catalog.is_older_than(&known);
+            if catalog.is_older_than(&known) {
+                tracing::warn!("the catalog is an older one than before: it was restored");
+                self.tokens_must_end.store(true, Ordering::Release);
+            }
             Arc::make_mut(&mut catalog.revocations).forget_expired(started_ms);
             self.publish(catalog, false);
         }
         self.confirmed_ms.store(started_ms, Ordering::Release);
         drop(refreshing);
-        if went_back {
-            tracing::warn!("the catalog is an older one than before: it was restored");
-            self.end_tokens_of_before("catalog restored");
-        }
+        self.end_tokens_of_before();
         Ok(())
     }
 
     /// A catalog that took the place of another one may not know of revocations that the other one knew, so all
-    /// tokens end with it.
-    fn end_tokens_of_before(&self, source: &str) {
-        match self.end_all_tokens(source) {
+    /// tokens end with it. Tried again with the next refresh when it fails.
+    fn end_tokens_of_before(&self) {
+        if !self.tokens_must_end.swap(false, Ordering::AcqRel) {
+            return;
+        }
+        match self.end_all_tokens("catalog restored") {
             Ok(()) => tracing::warn!("every token issued so far has ended"),
             Err(error) => {
-                tracing::error!(%error, "tokens of before may still be valid; run `gatepost keys rotate`");
+                tracing::error!(%error, "tokens of before are still valid");
+                self.tokens_must_end.store(true, Ordering::Release);
             }
         }
     }
@@ -211,6 +217,8 @@ impl App {
                 "the new catalog belongs to other keys: no secret and no token of it can be checked"
             );
         }
+        tracing::warn!("the catalog file was replaced: serving the new one");
+        self.tokens_must_end.store(true, Ordering::Release);
         self.publish(self.store.load()?, false);
         Ok(true)
     }
@@ -288,8 +296,10 @@ impl App {
 
     /// Catalog, logs and data are three stores: user SQL must never run on one of ours.
     fn check_apart(&self, schema: &str, data: &Path) -> anyhow::Result<()> {
-        let ours =
-            [self.config.sqlite_path(&self.config.catalog.url)?, self.config.path(&self.config.log.file)];
+        let mut ours = vec![self.config.path(&self.config.log.file)];
+        if let CatalogPlace::Sqlite(path) = self.config.catalog_place()? {
+            ours.push(path);
+        }
         let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
         if ours.iter().any(|file| real(file) == real(data)) {
             bail!("the data of schema {schema} is {}, which holds the catalog or the logs", data.display());

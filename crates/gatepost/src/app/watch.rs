@@ -52,13 +52,7 @@ fn follow(app: &Weak<App>, stop: &AtomicBool) {
     while !stop.load(Ordering::Acquire) {
         let Some(app) = app.upgrade() else { return };
         let asked_at = Instant::now();
-        let outcome = app.reopen_if_replaced().and_then(|replaced| {
-            if replaced {
-                tracing::warn!("the catalog file was replaced: serving the new one");
-                app.end_tokens_of_before("catalog file replaced");
-            }
-            app.refresh()
-        });
+        let outcome = app.reopen_if_replaced().and_then(|_| app.refresh());
         // A failure is logged once, and its end is logged.
         match (&outcome, failing) {
             (Err(error), false) => tracing::error!(%error, "the catalog cannot be read"),
