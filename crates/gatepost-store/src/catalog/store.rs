@@ -108,7 +108,7 @@ impl CatalogStore {
     /// catalog with its new revision. Fails with `CommitError::Conflict` when `base` is not the newest any more.
     pub fn commit(&self, base: &Catalog, changed: &Catalog, change: &Change) -> Result<Catalog, CommitError> {
         let edits = edits_between(base, changed)?;
-        if edits.is_empty() {
+        if edits.is_empty() && changed.next_id == base.next_id {
             return Ok(changed.clone());
         }
         self.database.transaction(Access::Write, |transaction| {

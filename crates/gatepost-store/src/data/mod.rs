@@ -38,6 +38,7 @@ pub use error::{ConstraintKind, DataError, ExecuteError};
 pub use reply::{Reply, ReplyBody};
 pub use session::{Session, SessionError, SessionResult, SessionValue};
 pub use stream::RowStream;
+pub use writer::Precondition;
 
 use connection::{Kind, UserConnection};
 use queue::Queue;
@@ -158,7 +159,7 @@ impl DataStore {
             return Err(ExecuteError::Stopped);
         }
         if plan.source.writes {
-            return self.write(plan, limits).await;
+            return self.write(plan, None, limits).await;
         }
         let mut plan = plan;
         if self.shared.options.in_place && plan.source.hints.is_point() {
@@ -177,6 +178,19 @@ impl DataStore {
             ReadAnswer::Done(reply) => Ok(*reply),
             ReadAnswer::TooLong(_) => Err(ExecuteError::TooLarge),
         }
+    }
+
+    /// Runs a plan that changes data, if a precondition holds in the same transaction.
+    pub async fn execute_if(
+        &self,
+        plan: Plan,
+        precondition: Precondition,
+        limits: Limits,
+    ) -> Result<Reply, ExecuteError> {
+        if self.shared.closed.load(Ordering::Acquire) {
+            return Err(ExecuteError::Stopped);
+        }
+        self.write(plan, Some(precondition), limits).await
     }
 
     /// Prepares a handler's statements without running them, for load reports. Blocks.
@@ -232,9 +246,14 @@ impl DataStore {
         Ok(answer)
     }
 
-    async fn write(&self, plan: Plan, limits: Limits) -> Result<Reply, ExecuteError> {
+    async fn write(
+        &self,
+        plan: Plan,
+        precondition: Option<Precondition>,
+        limits: Limits,
+    ) -> Result<Reply, ExecuteError> {
         let (reply, answer) = oneshot::channel();
-        let job = WriteJob { plan, limits, reply };
+        let job = WriteJob { plan, precondition, limits, reply };
         self.shared.writes.push(job).map_err(queue::Refused::into_error)?;
         answer.await.map_err(|_| ExecuteError::Stopped)?
     }
@@ -243,8 +262,8 @@ impl DataStore {
 impl Shared {
     fn start(&self, writer: UserConnection) -> Result<(), DataError> {
         let queue = Arc::clone(&self.writes);
-        let write_time = self.options.write_time;
-        self.spawn("gatepost-write", move || writer::run(&writer, &queue, write_time))?;
+        let options = self.options.clone();
+        self.spawn("gatepost-write", move || writer::run(&writer, &queue, &options))?;
         for number in 0..self.options.reader_threads.max(1) {
             let connection = UserConnection::open(&self.path, Kind::Read, &self.options)?;
             let (queue, options) = (Arc::clone(&self.reads), self.options.clone());

@@ -4,6 +4,8 @@
 //! in what other processes committed, and notices replaced files. Requests read the snapshot and nothing else.
 
 pub mod clock;
+mod generations;
+mod high_water;
 mod hosts;
 pub mod key_file;
 pub mod principals;
@@ -16,7 +18,7 @@ mod watch;
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,7 +26,6 @@ use anyhow::{Context as _, bail};
 use arc_swap::ArcSwap;
 use gatepost_oauth::KeyRing;
 use gatepost_rest::access::Unprotected;
-use gatepost_rest::definition::Id;
 use gatepost_rest::render::Zone;
 use gatepost_store::catalog::{
     Catalog, CatalogPlace, CatalogStore, Change, CommitError, DatabaseError, RevokedToken,
@@ -35,6 +36,7 @@ use tokio::sync::Semaphore;
 
 use crate::config::{Config, UnprotectedRoutes};
 use clock::Clock;
+use high_water::HighWater;
 use key_file::KeySource;
 use published::PublishedSchema;
 use snapshot::Snapshot;
@@ -47,9 +49,6 @@ pub const KEYS_VARIABLE: &str = "GATEPOST_KEYS";
 
 /// Revocations of single tokens that a client may have on the deny list; beyond, its generation is replaced.
 const REVOCATIONS_OF_CLIENT_MAX: usize = 10_000;
-
-/// How often a change of our own is built again when others were first.
-const ATTEMPTS: u32 = 5;
 
 /// The installation in this process.
 #[derive(Debug)]
@@ -68,6 +67,8 @@ pub struct App {
     pub slow_checks: Arc<Semaphore>,
     /// Slow hashes that run or wait.
     pub slow_checks_waiting: Arc<Semaphore>,
+    /// What request bodies may use together, in KiB.
+    pub body_kibibytes: Arc<Semaphore>,
     /// The hosts that requests may name.
     pub hosts: Vec<String>,
     /// The public URL without a final slash.
@@ -82,10 +83,11 @@ pub struct App {
     /// Held while a snapshot is made, so that an older one never replaces a newer one.
     refreshing: Mutex<()>,
     confirmed_ms: AtomicI64,
-    /// Another catalog took the place of the one that the tokens are of.
-    tokens_must_end: AtomicBool,
+    /// Not 0: an older catalog took the place of the one that the tokens are of, and this id was the next one there.
+    restored_from: AtomicU64,
     /// How far this node's clock is ahead of the catalog's.
     clock_ahead_ms: AtomicI64,
+    high_water: HighWater,
 }
 
 /// Whether a command may make what is missing.
@@ -105,6 +107,8 @@ impl App {
         let limits = LogLimits { age_days: config.log.days, size_bytes: config.log.size_mib << 20 };
         let logs = LogStore::open(&config.path(&config.log.file), limits).context("the log store")?;
         let catalog = store.load().context("the catalog")?;
+        let high_water = HighWater::read(&config.folder);
+        let catalog = take_restored(&store, &high_water, catalog, clock.now_ms())?;
         let confirmed_ms = AtomicI64::new(clock.now_ms());
         let base_url = config.public_url();
         let oauth = &config.oauth;
@@ -114,6 +118,7 @@ impl App {
             slow_checks_waiting: Arc::new(Semaphore::new(
                 oauth.slow_checks.max(1) + oauth.slow_checks_waiting,
             )),
+            body_kibibytes: Arc::new(Semaphore::new(config.limits.bodies_bytes.div_ceil(1024))),
             hosts: hosts::ours(config.server.public_url.as_deref(), config.server.listen),
             context_url: format!("{base_url}{}/", config.server.context).into(),
             base_url: base_url.into(),
@@ -128,8 +133,9 @@ impl App {
             data: Mutex::default(),
             refreshing: Mutex::default(),
             confirmed_ms,
-            tokens_must_end: AtomicBool::new(false),
+            restored_from: AtomicU64::new(0),
             clock_ahead_ms: AtomicI64::new(0),
+            high_water,
         };
         app.publish(catalog, false);
         app.compare_clocks().context("the catalog")?;
@@ -179,7 +185,7 @@ impl App {
         if let Some(mut catalog) = self.store.refresh(&known)? {
             if catalog.is_older_than(&known) {
                 tracing::warn!("the catalog is an older one than before: it was restored");
-                self.tokens_must_end.store(true, Ordering::Release);
+                self.restored_from.store(known.next_id.max(1), Ordering::Release);
             }
             Arc::make_mut(&mut catalog.revocations).forget_expired(started_ms);
             self.publish(catalog, false);
@@ -188,21 +194,6 @@ impl App {
         drop(refreshing);
         self.end_tokens_of_before();
         Ok(())
-    }
-
-    /// A catalog that took the place of another one may not know of revocations that the other one knew, so all
-    /// tokens end with it. Tried again with the next refresh when it fails.
-    fn end_tokens_of_before(&self) {
-        if !self.tokens_must_end.swap(false, Ordering::AcqRel) {
-            return;
-        }
-        match self.end_all_tokens("catalog restored") {
-            Ok(()) => tracing::warn!("every token issued so far has ended"),
-            Err(error) => {
-                tracing::error!(%error, "tokens of before are still valid");
-                self.tokens_must_end.store(true, Ordering::Release);
-            }
-        }
     }
 
     /// Serves another file that took the catalog's place, if one did; says whether. Nothing that is known of the
@@ -218,7 +209,8 @@ impl App {
             );
         }
         tracing::warn!("the catalog file was replaced: serving the new one");
-        self.tokens_must_end.store(true, Ordering::Release);
+        let next_id = self.snapshot.load().catalog.next_id;
+        self.restored_from.store(next_id.max(1), Ordering::Release);
         self.publish(self.store.load()?, false);
         Ok(true)
     }
@@ -261,7 +253,7 @@ impl App {
     ) -> Result<(), CommitError> {
         let now_ms = self.clock.now_ms();
         if self.snapshot.load().catalog.revocations.count_of(entry.client) >= REVOCATIONS_OF_CLIENT_MAX {
-            return self.replace_generations(source, |client| client == entry.client);
+            return self.replace_generations(source, |client| client == entry.client, 0);
         }
         self.store.revoke_token(token, entry, now_ms)?;
         Ok(self.refresh()?)
@@ -321,33 +313,9 @@ impl App {
         }
     }
 
-    /// Ends every token of every client.
-    pub fn end_all_tokens(&self, source: &str) -> Result<(), CommitError> {
-        self.replace_generations(source, |_| true)
-    }
-
-    fn replace_generations(&self, source: &str, of: impl Fn(Id) -> bool) -> Result<(), CommitError> {
-        for _ in 1..ATTEMPTS {
-            match self.try_to_replace_generations(source, &of) {
-                Err(CommitError::Conflict { .. }) => self.refresh()?,
-                outcome => return outcome,
-            }
-        }
-        self.try_to_replace_generations(source, &of)
-    }
-
-    fn try_to_replace_generations(&self, source: &str, of: &impl Fn(Id) -> bool) -> Result<(), CommitError> {
-        let base = Arc::clone(&self.snapshot.load().catalog);
-        let mut changed = base.as_ref().clone();
-        for (_, client) in changed.clients.iter_mut().filter(|(id, _)| of(**id)) {
-            Arc::make_mut(client).generation = u64::from_le_bytes(clock::random_bytes());
-        }
-        let change = Change { author: "gatepost".into(), source: source.into(), now_ms: self.clock.now_ms() };
-        self.commit(&base, &changed, &change).map(|_| ())
-    }
-
     /// Compiles the catalog and puts it in force. Callers hold `refreshing`.
     fn publish(&self, catalog: Catalog, keys_changed: bool) {
+        self.high_water.note(&catalog);
         let before = self.snapshot.load_full();
         let ring = self.ring.load();
         let unprotected = match self.config.access.unprotected {
@@ -384,6 +352,24 @@ impl App {
     fn lock_refreshing(&self) -> MutexGuard<'_, ()> {
         // The guarded work only swaps pointers at its end; a panic within leaves the old snapshot in force.
         self.refreshing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A catalog that is behind what this folder has seen is a restored backup: its tokens end before it is served.
+fn take_restored(
+    store: &CatalogStore,
+    high_water: &HighWater,
+    catalog: Catalog,
+    now_ms: i64,
+) -> anyhow::Result<Catalog> {
+    let Some(changed) = high_water.restored(&catalog) else { return Ok(catalog) };
+    tracing::warn!("the catalog is older than what this folder served: every token issued so far has ended");
+    let change = Change { author: "gatepost".into(), source: "restored catalog".into(), now_ms };
+    match store.commit(&catalog, &changed, &change) {
+        Ok(committed) => Ok(committed),
+        // Another process was first and did the same.
+        Err(CommitError::Conflict { .. }) => Ok(store.load().context("the catalog")?),
+        Err(error) => Err(error).context("the catalog is a restored backup, and its tokens cannot be ended"),
     }
 }
 

@@ -39,13 +39,24 @@ pub(super) fn section(folder: &Path, url: Option<&str>) -> anyhow::Result<String
             }
         }
     };
-    let mut section = format!("\n[catalog]\nurl = {}\n", toml::Value::String(url));
-    if let Some(password) = password {
-        let file = folder.join(PASSWORD_FILE);
-        write_private(&file, password.as_bytes()).with_context(|| file.display().to_string())?;
-        section += &format!("password_file = \"{PASSWORD_FILE}\"\n");
-    }
-    Ok(section)
+    let url = toml::Value::String(url);
+    let Some(password) = password else {
+        return Ok(format!(
+            "
+[catalog]
+url = {url}
+"
+        ));
+    };
+    let file = folder.join(PASSWORD_FILE);
+    write_private(&file, password.as_bytes()).with_context(|| file.display().to_string())?;
+    Ok(format!(
+        "
+[catalog]
+url = {url}
+password_file = \"{PASSWORD_FILE}\"
+"
+    ))
 }
 
 /// Refuses a URL that the installation in the folder does not have.

@@ -5,6 +5,7 @@ use clap::Args;
 use gatepost_store::catalog::{CatalogPlace, PlaceOptions, is_postgres};
 use gatepost_store::provision::data_login_problems;
 
+use super::terminal::{print, say};
 use super::{Place, key_source};
 use crate::app::clock::Clock;
 use crate::app::{App, Open};
@@ -23,40 +24,40 @@ pub(super) struct CheckConfig {
 impl CheckConfig {
     pub(super) fn run(self) -> anyhow::Result<()> {
         if self.reference {
-            print!("{}", Config::reference());
+            print(Config::reference())?;
             return Ok(());
         }
         let config = self.place.load()?;
         config.check_serving().context("serving")?;
-        println!("configuration: good; callers use {}", config.public_url());
+        say(format_args!("configuration: good; callers use {}", config.public_url()))?;
         let keys = key_source(&config);
         let app = App::open(config, keys, Clock::System, Open::Existing)?;
-        println!("{}: good, fingerprint {}", app.key_source(), app.ring().fingerprint());
+        say(format_args!("{}: good, fingerprint {}", app.key_source(), app.ring().fingerprint()))?;
         let place = app.config.catalog_place()?;
         if matches!(place, CatalogPlace::Postgres(_)) {
-            println!("catalog: in {place}");
+            say(format_args!("catalog: in {place}"))?;
         }
         let snapshot = app.snapshot();
         let catalog = &snapshot.catalog;
-        println!(
+        say(format_args!(
             "catalog: revision {}, {} schemas, {} modules, {} privileges, {} clients",
             catalog.revision,
             catalog.schemas.len(),
             catalog.modules.len(),
             catalog.privileges.len(),
             catalog.clients.len()
-        );
+        ))?;
         let problems = check_data_logins(&app.config, &place)?;
         ensure!(problems.is_empty(), "{}", problems.join("; "));
         for schema in snapshot.schemas() {
             app.data(&schema.schema.name)?;
-            println!("schema {}: data opens, served at {}", schema.schema.name, schema.issuer);
+            say(format_args!("schema {}: data opens, served at {}", schema.schema.name, schema.issuer))?;
             for conflict in &schema.conflicts {
-                println!("  warning: {conflict}");
+                say(format_args!("  warning: {conflict}"))?;
             }
         }
         for problem in app.problems() {
-            println!("not ready: {problem}");
+            say(format_args!("not ready: {problem}"))?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use anyhow::Context as _;
 use clap::Args;
 use gatepost_store::catalog::{CatalogPlace, CatalogStore, Change, PlaceOptions};
 
+use super::terminal::say;
 use crate::app::clock::{Clock, random_bytes};
 
 /// Copy a catalog to another database: from SQLite to PostgreSQL, or back.
@@ -42,13 +43,13 @@ impl CopyCatalog {
             .copy_to(&to, &change, &mut || u64::from_le_bytes(random_bytes()))
             .with_context(|| format!("copying {from} to {to}"))?;
         let catalog = copy.load()?;
-        println!(
+        say(format_args!(
             "{to}: revision {}, {} schemas, {} modules, {} clients; every token issued so far has ended with it",
             catalog.revision,
             catalog.schemas.len(),
             catalog.modules.len(),
             catalog.clients.len()
-        );
+        ))?;
         Ok(())
     }
 }

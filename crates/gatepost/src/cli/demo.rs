@@ -14,6 +14,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::serve::{bind, serve};
+use super::terminal::{say, tell};
 use super::{catalog_url, init, key_source, load_config, start_logging};
 use crate::app::clock::Clock;
 use crate::app::key_file::write_private;
@@ -138,7 +139,7 @@ fn make_sample(app: &App, rows: u64) -> anyhow::Result<()> {
     let generated =
         first_integer(&query(app, &format!("select count(*) from emp where empno >= {FIRST_GENERATED}"))?);
     if rows > generated.unwrap_or(0) as u64 {
-        println!("Making {rows} employees …");
+        tell(format_args!("Making {rows} employees …"));
         init::run_script(app, SCHEMA, &generator(rows), "demo")?;
     }
     Ok(())
@@ -235,7 +236,8 @@ fn describe(app: &App, secrets: [String; 2]) -> anyhow::Result<Description> {
 }
 
 fn print(demo: &Description, file: &Path) {
-    println!(
+    // A server goes on without anybody who reads this; programs read the file.
+    let _ = say(format_args!(
         "Gatepost demo: schema hr, tables emp and dept, one locked module, one public.
 
 1. Without a token the door is shut (401):
@@ -259,5 +261,5 @@ Ready. Ctrl-C stops it; the folder stays.",
         public = demo.public_url,
         folder = file.parent().unwrap_or(Path::new(".")).display(),
         file = file.display(),
-    );
+    ));
 }

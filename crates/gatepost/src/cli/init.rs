@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use clap::Args;
 
+use super::terminal::say;
 use super::{catalog_url, key_source, load_config, start_logging};
 use crate::app::clock::Clock;
 use crate::app::{App, Open};
@@ -58,9 +59,13 @@ impl Init {
         if app.snapshot().catalog.schema_by_name(&schema).is_none() {
             run_script(&app, &schema, "begin ords.enable_schema; commit; end;", "init")?;
         }
-        println!("{} is ready. Schema {schema} is enabled at {}", self.folder.display(), app.issuer(&schema));
-        println!("Next: gatepost sql --data {} --schema {schema} FILE", self.folder.display());
-        println!("      gatepost serve --data {}", self.folder.display());
+        say(format_args!(
+            "{} is ready. Schema {schema} is enabled at {}",
+            self.folder.display(),
+            app.issuer(&schema)
+        ))?;
+        say(format_args!("Next: gatepost sql --data {} --schema {schema} FILE", self.folder.display()))?;
+        say(format_args!("      gatepost serve --data {}", self.folder.display()))?;
         Ok(())
     }
 }

@@ -10,6 +10,7 @@ use gatepost_store::provision::{
 };
 
 use super::catalog_url::new_password;
+use super::terminal::{say, tell};
 use crate::app::key_file::write_private;
 
 /// Print or apply the SQL that makes Gatepost's logins in a PostgreSQL database.
@@ -56,20 +57,20 @@ impl InitDb {
             statements.extend(data_statements(&DataLogins { schema, read, write }));
         }
         if !self.apply {
-            println!("begin;");
+            say("begin;")?;
             for statement in &statements {
-                println!("{statement};");
+                say(format_args!("{statement};"))?;
             }
-            println!("commit;");
-            eprintln!("The passwords are in {}/*.password.", self.passwords.display());
+            say("commit;")?;
+            tell(format_args!("-- the passwords are in {}/*.password", self.passwords.display()));
             return Ok(());
         }
         let Some(CatalogPlace::Postgres(place)) = place else { bail!("--url is `postgres://…`") };
         Administrator::connect(&place)?.apply(&statements).with_context(|| place.to_string())?;
-        println!(
+        say(format_args!(
             "{place}: the logins are ready; their passwords are in {}/*.password",
             self.passwords.display()
-        );
+        ))?;
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::terminal::{Unwritten, say};
 use super::{Place, start_logging};
 use crate::app::clock::{fill_random, rfc3339};
 use crate::app::{App, Open, clock::Clock};
@@ -62,10 +63,7 @@ impl Keys {
         let keys = app.key_source();
         // Told when it is saved, not before.
         let told = match self.action {
-            Action::List => {
-                list(&app);
-                return Ok(());
-            }
+            Action::List => return Ok(list(&app)?),
             Action::Rotate { kind: Kind::Sealing } => {
                 let active_from_ms = now_ms + PUBLISHED_BEFORE_MS;
                 let id =
@@ -89,8 +87,7 @@ impl Keys {
                 format!("sealing key {id} is removed; its tokens open nothing any more")
             }
         };
-        println!("{told}");
-        Ok(())
+        Ok(say(told)?)
     }
 }
 
@@ -102,14 +99,14 @@ fn lifetime_ms(app: &App) -> i64 {
     (i64::from(longest) * 1_000).max(TOKEN_LIFETIME_MS)
 }
 
-fn list(app: &App) {
+fn list(app: &App) -> Result<(), Unwritten> {
     let ring = app.ring();
-    println!("{}, fingerprint {}", app.key_source(), ring.fingerprint());
+    say(format_args!("{}, fingerprint {}", app.key_source(), ring.fingerprint()))?;
     let signing = ring.signing_key(app.clock.now_ms()).id();
     for key in ring.sealing_keys() {
         let state = if key.id() == signing { "signs" } else { "verifies" };
-        println!("sealing key {}: made {}, {state}", key.id(), rfc3339(key.created_ms()));
+        say(format_args!("sealing key {}: made {}, {state}", key.id(), rfc3339(key.created_ms())))?;
     }
-    println!("pepper {}: made {}", ring.pepper().id(), rfc3339(ring.pepper().created_ms()));
-    println!("vault key {}: made {}", ring.vault_key().id(), rfc3339(ring.vault_key().created_ms()));
+    say(format_args!("pepper {}: made {}", ring.pepper().id(), rfc3339(ring.pepper().created_ms())))?;
+    say(format_args!("vault key {}: made {}", ring.vault_key().id(), rfc3339(ring.vault_key().created_ms())))
 }

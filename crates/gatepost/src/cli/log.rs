@@ -3,6 +3,7 @@
 use clap::Args;
 use gatepost_store::data::SessionValue;
 
+use super::terminal::Unwritten;
 use super::{Place, table};
 use crate::app::clock::rfc3339;
 
@@ -34,7 +35,7 @@ impl Log {
                     [at, entry.author, entry.source, entry.action, entry.kind, entry.name].map(text).to_vec()
                 })
                 .collect();
-            table::write(&mut out, &columns, &rows)?;
+            table::write(&mut out, &columns, &rows).map_err(Unwritten::from)?;
             return Ok(());
         }
         let records = app.logs.list_access(self.limit)?;
@@ -56,7 +57,7 @@ impl Log {
                 ]
             })
             .collect();
-        table::write(&mut out, &columns, &rows)?;
+        table::write(&mut out, &columns, &rows).map_err(Unwritten::from)?;
         Ok(())
     }
 }

@@ -17,6 +17,8 @@ section! {
         body_seconds: u32 = 30,
         /// Size of a request's body, in bytes.
         body_bytes: usize = 10 * 1024 * 1024,
+        /// Size of all bodies that are being received or used at a time, in bytes; beyond it requests get 503.
+        bodies_bytes: usize = 256 * 1024 * 1024,
         /// Time for a query, in milliseconds.
         statement_ms: u32 = 30_000,
         /// Time for a statement that writes, in milliseconds.

@@ -131,6 +131,16 @@ impl Config {
         if let Some(url) = &self.server.public_url {
             check_public_url(url)?;
         }
+        self.check_counts()?;
+        if let Err(error) = tracing_subscriber::EnvFilter::try_new(&self.log.level) {
+            return Err(ConfigError(format!("log.level: `{}`: {error}", self.log.level)));
+        }
+        if self.poll() > Duration::from_millis(u64::from(self.access.max_stale_seconds) * 500) {
+            return refuse(
+                "catalog.poll_ms must be at most half of access.max_stale_seconds: else everything that is not \
+                 public is refused between two polls",
+            );
+        }
         for (name, storage) in &self.schemas {
             if Zone::parse(&storage.time_zone).is_none() {
                 return Err(ConfigError(format!(
@@ -140,6 +150,24 @@ impl Config {
             }
         }
         self.catalog_place().map(|_| ())
+    }
+
+    /// Checks counts of things that are made at the start: none of them is endless.
+    fn check_counts(&self) -> Result<(), ConfigError> {
+        let (limits, oauth) = (&self.limits, &self.oauth);
+        for (key, count, least, most) in [
+            ("limits.connections", limits.connections, 1, 1_000_000),
+            ("limits.readers", limits.readers, 1, 1_024),
+            ("limits.streams", limits.streams, 1, 1_024),
+            ("limits.queue", limits.queue, 1, 1_000_000),
+            ("oauth.slow_checks", oauth.slow_checks, 1, 1_024),
+            ("oauth.slow_checks_waiting", oauth.slow_checks_waiting, 0, 1_000_000),
+        ] {
+            if !(least..=most).contains(&count) {
+                return Err(ConfigError(format!("{key} is {count}: it must be from {least} to {most}")));
+            }
+        }
+        Ok(())
     }
 
     /// Checks what only matters to a program that serves.

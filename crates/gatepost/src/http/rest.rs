@@ -10,16 +10,17 @@ use bytes::Bytes;
 use gatepost_rest::access::{Admission, RequestMethod};
 use gatepost_rest::definition::{EtagType, Handler, Method, RESERVED_SEGMENTS};
 use gatepost_rest::path::{PathTail, RequestPath};
-use gatepost_rest::plan::{LinkBase, PageSettings, RequestBody, RequestValues, plan};
+use gatepost_rest::plan::{LinkBase, PageSettings, Plan, RequestBody, RequestValues, plan};
 use gatepost_rest::router::{Captures, Found};
 use gatepost_rest::source::CompiledSource;
-use gatepost_store::data::{ConstraintKind, DataStore, ExecuteError, Limits, Reply, ReplyBody};
+use gatepost_store::data::{ConstraintKind, DataStore, ExecuteError, Limits, Precondition, Reply, ReplyBody};
 use http::header::{self, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 
 use super::authenticate::{AuthenticationFailure, Caller, authenticate, look_again};
+use super::body::WholeBody;
 use super::cors::Sharing;
 use super::facts::Facts;
 use super::{body, conditional, cors, decide, forward, oauth, respond};
@@ -220,10 +221,9 @@ impl<'a> Call<'a> {
     }
 
     async fn answer(&self, incoming: Incoming, facts: &mut Facts) -> Result<Response<Body>, Failure> {
-        self.check_version().await?;
-        let bytes = self.read_body(incoming).await?;
+        let body = self.read_body(incoming).await?;
         self.decide_again(facts)?;
-        let reply = self.execute(&bytes).await?;
+        let reply = self.execute(&body.bytes).await?;
         if let Some(location) = &reply.location {
             let location = location.clone();
             return forward::answer(self, reply, &location, facts).await;
@@ -231,31 +231,24 @@ impl<'a> Call<'a> {
         self.render(reply, &self.head.headers)
     }
 
-    /// `If-Match` on a write: the current representation must be the one that the caller knows.
-    async fn check_version(&self) -> Result<(), Failure> {
+    /// `If-Match` on a write: the current representation must be the one that the caller knows, and must still be
+    /// it in the transaction that makes the change.
+    fn precondition(&self) -> Result<Option<Precondition>, Failure> {
         if self.handler.method == Method::Get || !self.head.headers.contains_key(header::IF_MATCH) {
-            return Ok(());
+            return Ok(None);
         }
-        let current = match self.template.handler(Method::Get) {
-            Some((handler, published)) => {
-                let source = self.template.compiled(handler, published).ok();
-                match source {
-                    Some(source) => {
-                        let get = Call { handler, source, captures: self.captures, ..*self };
-                        get.execute(&Bytes::new()).await.ok().and_then(|reply| get.entity_tag(&reply))
-                    }
-                    None => None,
-                }
-            }
-            None => None,
+        let current = self.template.handler(Method::Get).and_then(|(handler, published)| {
+            let source = self.template.compiled(handler, published).ok()?;
+            let get = Call { handler, source, captures: self.captures, ..*self };
+            get.plan(&Bytes::new()).ok()
+        });
+        let Some(plan) = current else { return Err(outdated()) };
+        let (headers, etag_type) = (self.head.headers.clone(), self.template.template().etag_type);
+        let holds = move |reply: &Reply| {
+            let tag = entity_tag(etag_type, reply).filter(|_| !reply.not_found);
+            !conditional::is_outdated(&headers, tag.as_ref())
         };
-        if conditional::is_outdated(&self.head.headers, current.as_ref()) {
-            return Err(Failure::new(
-                Code::PreconditionFailed,
-                "The resource is not the version that If-Match names",
-            ));
-        }
-        Ok(())
+        Ok(Some(Precondition { plan, holds: Box::new(holds) }))
     }
 
     /// A body can take its time. What changed meanwhile counts: a client that was disabled does not write any more.
@@ -275,25 +268,45 @@ impl<'a> Call<'a> {
         admit(&served, found.as_ref().map(|found| found.value), tail, method, &caller, facts)
     }
 
-    async fn read_body(&self, incoming: Incoming) -> Result<Bytes, Failure> {
+    async fn read_body(&self, incoming: Incoming) -> Result<WholeBody, Failure> {
+        let app = self.served.app;
         if self.handler.method == Method::Get {
-            return Ok(Bytes::new());
+            return body::read(app, body::empty(), 0).await;
         }
-        let limits = &self.served.app.config.limits;
-        let bytes = body::read(incoming, limits.body_bytes, limits.body_seconds).await?;
+        let body = body::read(app, incoming, app.config.limits.body_bytes).await?;
         let allowed = &self.handler.mimes_allowed;
-        if !bytes.is_empty() && !allowed.is_empty() {
+        if !body.bytes.is_empty() && !allowed.is_empty() {
             let sent = media_type(content_type(self.head).unwrap_or_default());
             if !allowed.iter().any(|allowed| media_type(allowed).eq_ignore_ascii_case(sent)) {
                 let detail = format!("This handler takes {}", allowed.join(", "));
                 return Err(Failure::new(Code::UnsupportedMediaType, detail));
             }
         }
-        Ok(bytes)
+        Ok(body)
     }
 
     /// Plans and executes.
     pub(super) async fn execute(&self, bytes: &Bytes) -> Result<Reply, Failure> {
+        let precondition = self.precondition()?;
+        let plan = self.plan(bytes)?;
+        let limits = self.served.limits(self.source.writes);
+        let data = self.served.data()?;
+        let reply = match precondition {
+            Some(precondition) if self.source.writes => data.execute_if(plan, precondition, limits).await,
+            Some(Precondition { plan: current, holds }) => match data.execute(current, limits).await {
+                Ok(reply) if holds(&reply) => data.execute(plan, limits).await,
+                _ => Err(ExecuteError::Outdated),
+            },
+            None => data.execute(plan, limits).await,
+        };
+        let reply = reply.map_err(|error| self.failed(&error))?;
+        if reply.not_found {
+            return Err(Failure::new(Code::NoRow, "Nothing was found"));
+        }
+        Ok(reply)
+    }
+
+    fn plan(&self, bytes: &Bytes) -> Result<Plan, Failure> {
         let bad = |error: gatepost_rest::plan::PlanError| Failure::new(Code::BadParameter, error.to_string());
         let query = query_pairs(self.head.uri.query())?;
         let captures: Vec<_> = self.captures.iter().collect();
@@ -309,13 +322,7 @@ impl<'a> Call<'a> {
             content_type,
             current_user: self.caller.user(),
         };
-        let plan = plan(self.source, self.page_settings(), self.link_base(), &values).map_err(bad)?;
-        let limits = self.served.limits(self.source.writes);
-        let reply = self.served.data()?.execute(plan, limits).await.map_err(|error| self.failed(&error))?;
-        if reply.not_found {
-            return Err(Failure::new(Code::NoRow, "Nothing was found"));
-        }
-        Ok(reply)
+        plan(self.source, self.page_settings(), self.link_base(), &values).map_err(bad)
     }
 
     fn page_settings(&self) -> PageSettings {
@@ -347,8 +354,6 @@ impl<'a> Call<'a> {
 
     /// Turns a reply into an answer.
     pub(super) fn render(&self, reply: Reply, request: &HeaderMap) -> Result<Response<Body>, Failure> {
-        let tag = self.entity_tag(&reply);
-        let get = self.handler.method == Method::Get;
         let status = match reply.status {
             None => StatusCode::OK,
             Some(status) => StatusCode::from_u16(status).map_err(|error| {
@@ -356,7 +361,9 @@ impl<'a> Call<'a> {
                     .because(error)
             })?,
         };
-        if get && let Some(known) = tag.as_ref().and_then(|tag| conditional::known_as(request, tag)) {
+        let tagged = self.handler.method == Method::Get && status == StatusCode::OK;
+        let tag = entity_tag(self.template.template().etag_type, &reply).filter(|_| tagged);
+        if let Some(known) = tag.as_ref().and_then(|tag| conditional::known_as(request, tag)) {
             let mut response = Response::new(Body::empty());
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             self.describe(response.headers_mut(), Some(&known));
@@ -374,22 +381,8 @@ impl<'a> Call<'a> {
         if let Some(kind) = reply.content_type.and_then(|kind| HeaderValue::from_str(&kind).ok()) {
             headers.insert(header::CONTENT_TYPE, kind);
         }
-        self.describe(headers, tag.as_ref().filter(|_| get && status == StatusCode::OK));
+        self.describe(headers, tag.as_ref());
         Ok(response)
-    }
-
-    /// The entity tag of a reply, as the template wants it.
-    fn entity_tag(&self, reply: &Reply) -> Option<HeaderValue> {
-        match self.template.template().etag_type {
-            EtagType::None => None,
-            EtagType::Query => reply.etag.as_deref().map(conditional::of_version),
-            EtagType::Hash => match &reply.body {
-                ReplyBody::Full(bytes) if !bytes.is_empty() && bytes.len() <= TAGGED_BYTES_MAX => {
-                    Some(conditional::of_bytes(bytes))
-                }
-                _ => None,
-            },
-        }
     }
 
     fn describe(&self, headers: &mut HeaderMap, tag: Option<&HeaderValue>) {
@@ -460,6 +453,24 @@ impl http_body::Body for RowBody {
     }
 }
 
+/// The entity tag of a reply, as the template wants it.
+fn entity_tag(etag_type: EtagType, reply: &Reply) -> Option<HeaderValue> {
+    match etag_type {
+        EtagType::None => None,
+        EtagType::Query => reply.etag.as_deref().map(conditional::of_version),
+        EtagType::Hash => match &reply.body {
+            ReplyBody::Full(bytes) if !bytes.is_empty() && bytes.len() <= TAGGED_BYTES_MAX => {
+                Some(conditional::of_bytes(bytes))
+            }
+            _ => None,
+        },
+    }
+}
+
+fn outdated() -> Failure {
+    Failure::new(Code::PreconditionFailed, "The resource is not the version that If-Match names")
+}
+
 fn execution_failure(error: &ExecuteError) -> Failure {
     match error {
         ExecuteError::NotRunnable(_) => {
@@ -491,6 +502,7 @@ fn execution_failure(error: &ExecuteError) -> Failure {
         ExecuteError::Full | ExecuteError::Corrupt(_) => {
             Failure::new(Code::DatabaseBroken, "The database cannot be written or read")
         }
+        ExecuteError::Outdated => outdated(),
         ExecuteError::Stopped => {
             Failure::new(Code::DataUnavailable, "The schema's data is being closed").retry_after(1)
         }

@@ -143,13 +143,13 @@ impl Cluster {
 
     /// A process of its own stops the server and deletes its folder when this process is gone, however it ended.
     fn watch(&self) {
-        let script = "while kill -0 \"$1\" 2>/dev/null; do sleep 1; done
+        let script = "(while kill -0 \"$1\" 2>/dev/null; do sleep 1; done
             pid=$(head -n 1 \"$2/data/postmaster.pid\" 2>/dev/null) && kill -QUIT \"$pid\"
-            sleep 1; rm -rf \"$2\"";
+            sleep 1; rm -rf \"$2\") &";
         let mut shell = Command::new("sh");
         shell.args(["-c", script, "sh"]).arg(std::process::id().to_string()).arg(&self.folder);
         shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        shell.process_group(0).spawn().unwrap();
+        assert!(shell.process_group(0).status().unwrap().success());
     }
 }
 

@@ -67,6 +67,13 @@ impl Shop {
         Self { server, client, token, folder }
     }
 
+    /// Cuts the power and starts again at the same address, so that issuer and tokens stay what they were.
+    pub(crate) fn killed_and_started_again(self) -> (TestServer, Folder) {
+        let address = self.server.address();
+        self.server.kill();
+        (TestServer::start(self.folder.path(), &["demo", "--listen", &address]), self.folder)
+    }
+
     /// The URL of a path below the module.
     pub(crate) fn url(&self, path: &str) -> String {
         self.server.url(&format!("hr/shop/{path}"))

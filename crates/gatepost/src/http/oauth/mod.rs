@@ -137,10 +137,9 @@ async fn answer(
         return Err(Refusal::unavailable("The server cannot read its catalog."));
     }
     let (head, body) = request.into_parts();
-    let config = &endpoint.app.config;
-    let body = body::read(body, config.oauth.body_bytes, config.limits.body_seconds)
-        .await
-        .map_err(|failure| body_refusal(&failure))?;
+    let body_max = endpoint.app.config.oauth.body_bytes;
+    let body = body::read(endpoint.app, body, body_max).await.map_err(|failure| body_refusal(&failure))?;
+    let body = &body.bytes;
     // A body can take its time: clients, secrets and keys are judged as they are when it is there.
     let snapshot = endpoint.app.snapshot();
     let Some(schema) = snapshot.schema(&endpoint.schema.schema.alias) else {
@@ -148,13 +147,16 @@ async fn answer(
     };
     let endpoint = &Endpoint { app: endpoint.app, snapshot: &snapshot, schema };
     match name {
-        "token" => token::answer(endpoint, &head.headers, &body, facts).await,
-        "revoke" => revoke::answer(endpoint, &head.headers, &body, facts).await,
-        _ => introspect::answer(endpoint, &head.headers, &body, facts).await,
+        "token" => token::answer(endpoint, &head.headers, body, facts).await,
+        "revoke" => revoke::answer(endpoint, &head.headers, body, facts).await,
+        _ => introspect::answer(endpoint, &head.headers, body, facts).await,
     }
 }
 
 fn body_refusal(failure: &Failure) -> Refusal {
+    if failure.code == Code::Busy {
+        return Refusal::unavailable("Too many bodies are being received.");
+    }
     let status = failure.code.status();
     let error = match failure.code {
         Code::BodyTooLarge => OauthError::invalid_request("The body is too large."),

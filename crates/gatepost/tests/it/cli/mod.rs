@@ -10,5 +10,6 @@ mod init;
 mod init_db;
 mod keys;
 mod log;
+mod output;
 mod sql;
 mod token;

@@ -131,11 +131,12 @@ async fn rev_05_after_the_answer_no_connection_lets_the_token_in() {
 async fn rev_05_a_revocation_outlives_the_process(catalog: Backend) {
     let shop = Shop::on(catalog).await;
     assert_eq!(revoke(&shop, &shop.client, &[("token", &shop.token)]).await.status(), StatusCode::OK);
-    let Shop { server, client, token, folder } = shop;
-    server.kill();
-    let server = crate::server::TestServer::demo(folder.path());
+    let revoked = shop.token.clone();
+    let (client, kept) = (shop.client.clone(), shop.client.token(&shop.server, "hr").await);
+    let (server, _folder) = shop.killed_and_started_again();
     let url = server.url("hr/shop/items/");
-    assert_eq!(get(&url, Some(&token)).await.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(get(&url, Some(&revoked)).await.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(get(&url, Some(&kept)).await.status(), StatusCode::OK, "another token lives on");
     let fresh = client.token(&server, "hr").await;
     assert_eq!(get(&url, Some(&fresh)).await.status(), StatusCode::OK);
 }

@@ -4,7 +4,7 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::client::{Credentials, get, http};
-use crate::shop::{PATIENT, Shop, header, parts};
+use crate::shop::{Shop, header, parts};
 
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
@@ -134,6 +134,24 @@ async fn bea_05_challenges_are_plain_and_complete() {
             value.bytes().all(|byte| (0x20..0x7f).contains(&byte) && byte != b'\\' && byte != b'"'),
             "{value}"
         );
+    }
+}
+
+#[tokio::test]
+async fn bea_08_a_handler_cannot_share_what_is_locked() {
+    let shop = Shop::new().await;
+    shop.server.sql(
+        "hr",
+        "begin ords.define_template('shop', 'cached/:how');
+           ords.define_handler('shop', 'cached/:how', 'GET', ords.source_type_plsql, 'begin :caching := :how; :ok := 1; end;');
+           ords.define_parameter('shop', 'cached/:how', 'GET', 'Cache-Control', 'caching', 'HEADER', 'STRING', 'OUT');
+           ords.define_parameter('shop', 'cached/:how', 'GET', 'ok', 'ok', 'RESPONSE', 'INT', 'OUT');
+         commit; end;",
+    );
+    crate::client::status_soon(&shop.url("cached/no-cache"), Some(&shop.token), StatusCode::OK).await;
+    for how in ["public", "Public,max-age=60", "max-age=60,%20s-maxage=60", "must-revalidate"] {
+        let answer = shop.get(&format!("cached/{how}")).await;
+        assert_eq!(header(&answer, "cache-control"), "private, no-cache", "{how}");
     }
 }
 
@@ -459,7 +477,6 @@ async fn htt_04_plain_http_beyond_loopback_does_not_start() {
     folder.write("gatepost.toml", &format!("{config}\n[server]\npublic_url = \"https://api.example\"\n"));
     let refused = serve();
     assert_eq!(refused.status.code(), Some(1), "{}", String::from_utf8_lossy(&refused.stderr));
-    let _ = PATIENT;
 }
 
 #[tokio::test]

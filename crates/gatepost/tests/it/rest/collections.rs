@@ -236,6 +236,5 @@ async fn a_number_of_the_url_compares_as_a_number() {
     assert_eq!(page["count"], 2);
     let item = shop.json("items/2?id=3").await;
     assert_eq!(item["id"], 2, "the path beats the query");
-    assert_eq!(shop.get("items/02").await.status(), StatusCode::NOT_FOUND);
     assert_eq!(shop.get("items/1%20or%201=1").await.status(), StatusCode::NOT_FOUND);
 }

@@ -95,3 +95,14 @@ async fn a_tag_can_come_from_a_query_or_not_at_all() {
     let untagged = shop.request(Method::GET, "untagged").header("if-none-match", "*").send().await.unwrap();
     assert_eq!((untagged.status(), header(&untagged, "etag")), (StatusCode::OK, ""));
 }
+
+#[tokio::test]
+async fn only_a_success_can_be_not_modified() {
+    let shop = Shop::new().await;
+    shop.server.sql("hr", "begin ords.define_template('shop', 'gone');
+      ords.define_handler('shop', 'gone', 'GET', ords.source_type_plsql, 'begin :status_code := 410; :note := 1; end;');
+      ords.define_parameter('shop', 'gone', 'GET', 'note', 'note', 'RESPONSE', 'INT', 'OUT'); commit; end;");
+    crate::client::status_soon(&shop.url("gone"), Some(&shop.token), StatusCode::GONE).await;
+    let answer = shop.request(Method::GET, "gone").header("if-none-match", "*").send().await.unwrap();
+    assert_eq!((answer.status(), header(&answer, "etag")), (StatusCode::GONE, ""));
+}

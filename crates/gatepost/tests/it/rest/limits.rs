@@ -13,19 +13,25 @@ async fn statements_that_never_end_are_504_and_write_nothing() {
     let shop = Shop::with("[limits]\nstatement_ms = 300\nwrite_ms = 300\n").await;
     let (status, body) = parts(shop.get("endless").await).await;
     assert_eq!((status, &body["o:errorCode"]), (StatusCode::GATEWAY_TIMEOUT, &json!("GP404")));
-    // Good writes that share a batch with the endless one are not lost.
+    // Writes that wait beside endless ones are made or refused, and what was said is what is.
     let mut running = Vec::new();
-    for number in 0..6 {
-        let path = if number % 3 == 0 { "endless" } else { "notes" };
+    for number in 0..12 {
+        let path = if number % 4 == 0 { "endless" } else { "notes" };
         let request = shop.request(Method::POST, path).json(&json!({"text": "good"}));
         running.push(tokio::spawn(async move { (path, request.send().await.unwrap().status()) }));
     }
+    let mut made = 0;
     for task in running {
         let (path, status) = task.await.unwrap();
-        let expected = if path == "notes" { StatusCode::OK } else { StatusCode::GATEWAY_TIMEOUT };
-        assert_eq!(status, expected, "{path}");
+        match (path, status) {
+            ("notes", StatusCode::OK) => made += 1,
+            ("notes", StatusCode::SERVICE_UNAVAILABLE) | (_, StatusCode::GATEWAY_TIMEOUT) => {}
+            other => panic!("{other:?}"),
+        }
     }
-    assert_eq!(shop.count("select count(*) from note"), 4);
+    assert_eq!(shop.count("select count(*) from note"), made);
+    let after = shop.request(Method::POST, "notes").json(&json!({"text": "good"})).send().await.unwrap();
+    assert_eq!(after.status(), StatusCode::OK);
     assert_eq!(shop.get("items/").await.status(), StatusCode::OK);
 }
 
@@ -89,7 +95,9 @@ async fn a_hundred_thousand_rows_are_one_whole_document() {
 async fn a_stream_that_fails_never_looks_complete() {
     let shop = Shop::with("[limits]\nrows = 200000\n").await;
     for coding in ["identity", "gzip", "br"] {
-        let answer = shop.request(Method::GET, "cut").header("accept-encoding", coding).send().await.unwrap();
+        let sent = shop.request(Method::GET, "cut").header("accept-encoding", coding).send().await;
+        // The connection may end before the head of the answer was on its way.
+        let Ok(answer) = sent else { continue };
         assert_eq!(answer.status(), StatusCode::OK);
         let encoding = header(&answer, "content-encoding").to_owned();
         assert_eq!(encoding, if coding == "identity" { "" } else { coding });
@@ -171,10 +179,23 @@ async fn a_write_that_was_answered_survives_a_kill() {
             .unwrap();
         assert_eq!(answer.status(), StatusCode::OK);
     }
-    let Shop { server, token, folder, .. } = shop;
-    server.kill();
-    let server = crate::server::TestServer::demo(folder.path());
+    let (token, folder) = (shop.token.clone(), shop.folder.path().to_owned());
+    let (server, _folder) = shop.killed_and_started_again();
+    assert!(folder.exists());
     let answer = http().get(server.url("hr/shop/notes")).bearer_auth(&token).send().await.unwrap();
     let (status, body) = parts(answer).await;
-    assert_eq!((status, &body["count"]), (StatusCode::OK, &json!(5)), "{body} {}", server.log_text());
+    assert_eq!((status, &body["count"]), (StatusCode::OK, &json!(5)));
+}
+
+#[tokio::test]
+async fn a_body_of_very_many_members_holds_nobody_up() {
+    let shop = Shop::new().await;
+    let body = |count: usize| {
+        (0..count).fold(String::from("{\"text\":\"x\""), |text, n| text + &format!(",\"m{n}\":1")) + "}"
+    };
+    let post = |body: String| {
+        shop.request(Method::POST, "notes").header("content-type", "application/json").body(body)
+    };
+    assert_eq!(post(body(300_000)).send().await.unwrap().status(), StatusCode::BAD_REQUEST);
+    assert_eq!(post(body(500)).send().await.unwrap().status(), StatusCode::OK);
 }

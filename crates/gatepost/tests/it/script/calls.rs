@@ -1,4 +1,4 @@
-//! Every call of packages ORDS, OAUTH, ORDS_SECURITY and GATEPOST, and what it leaves behind.
+//! Every call of packages ORDS, OAUTH, `ORDS_SECURITY` and GATEPOST, and what it leaves behind.
 
 use reqwest::StatusCode;
 
@@ -16,39 +16,42 @@ fn walk(shop: &Shop, steps: &[(&str, &str, &[&str])]) {
     }
 }
 
+const MODULES: &str =
+    "select name, uri_prefix, items_per_page, status, comments from user_ords_modules order by name";
+const TEMPLATES: &str =
+    "select uri_template, priority, etag_type, etag_query, comments from user_ords_templates order by 1";
+const HANDLERS: &str =
+    "select uri_template, method, source_type, source from user_ords_services order by 1, 2";
+const PARAMETERS: &str = "select name, bind_variable_name, source_type, param_type, access_method
+                            from user_ords_parameters order by 1";
+
 #[test]
-fn modules_and_what_is_in_them() {
+fn modules() {
     let shop = Shop::new("calls-modules");
-    let modules =
-        "select name, uri_prefix, items_per_page, status, comments from user_ords_modules order by name";
-    let templates =
-        "select uri_template, priority, etag_type, etag_query, comments from user_ords_templates order by 1";
-    let handlers = "select uri_template, method, source_type, source from user_ords_services order by 1, 2";
-    let parameters = "select name, bind_variable_name, source_type, param_type, access_method from user_ords_parameters order by 1";
     walk(
         &shop,
         &[
-            ("ords.define_module('m', 'm');", modules, &["m,/m/,25,PUBLISHED,"]),
+            ("ords.define_module('m', 'm');", MODULES, &["m,/m/,25,PUBLISHED,"]),
             (
                 "ords.define_module(p_module_name => 'm', p_base_path => '/m2/', p_items_per_page => 0, p_status => 'NOT_PUBLISHED', p_comments => 'c');",
-                modules,
+                MODULES,
                 &["m,/m2/,0,NOT_PUBLISHED,c"],
             ),
-            ("ords.publish_module('m');", modules, &["m,/m2/,0,PUBLISHED,c"]),
+            ("ords.publish_module('m');", MODULES, &["m,/m2/,0,PUBLISHED,c"]),
             (
                 "ords.publish_module(p_module_name => 'm', p_status => 'NOT_PUBLISHED');",
-                modules,
+                MODULES,
                 &["m,/m2/,0,NOT_PUBLISHED,c"],
             ),
-            ("ords.rename_module('m', 'n');", modules, &["n,/m2/,0,NOT_PUBLISHED,c"]),
+            ("ords.rename_module('m', 'n');", MODULES, &["n,/m2/,0,NOT_PUBLISHED,c"]),
             (
                 "ords.rename_module(p_module_name => 'n', p_new_name => 'm', p_new_base_path => '/m/');",
-                modules,
+                MODULES,
                 &["m,/m/,0,NOT_PUBLISHED,c"],
             ),
             (
                 "ords.rename_module('m', null, '/q/'); ords.rename_module('m', p_base_path => '/m/');",
-                modules,
+                MODULES,
                 &["m,/m/,0,NOT_PUBLISHED,c"],
             ),
             (
@@ -61,15 +64,26 @@ fn modules_and_what_is_in_them() {
                 "select origins_allowed from user_ords_modules",
                 &[""],
             ),
-            ("ords.define_template('m', 'a/:id');", templates, &["a/:id,0,HASH,,"]),
+        ],
+    );
+}
+
+#[test]
+fn templates_handlers_and_parameters() {
+    let shop = Shop::new("calls-resources");
+    walk(
+        &shop,
+        &[
+            ("ords.define_module('m', '/m/');", MODULES, &["m,/m/,25,PUBLISHED,"]),
+            ("ords.define_template('m', 'a/:id');", TEMPLATES, &["a/:id,0,HASH,,"]),
             (
                 "ords.define_template('m', 'b', 5, 'QUERY', 'select 1', 'two');",
-                templates,
+                TEMPLATES,
                 &["a/:id,0,HASH,,", "b,5,QUERY,select 1,two"],
             ),
             (
                 "ords.define_handler('m', 'a/:id', p_source => 'select 1 as a');",
-                handlers,
+                HANDLERS,
                 &["a/:id,GET,json/collection,select 1 as a"],
             ),
             (
@@ -77,28 +91,28 @@ fn modules_and_what_is_in_them() {
                 "select method, items_per_page, mimes_allowed, comments from user_ords_handlers order by 1",
                 &["DELETE,3,text/csv,c", "GET,,,"],
             ),
-            ("ords.define_parameter('m', 'a/:id', 'GET', 'X-A');", parameters, &["X-A,,HEADER,STRING,IN"]),
+            ("ords.define_parameter('m', 'a/:id', 'GET', 'X-A');", PARAMETERS, &["X-A,,HEADER,STRING,IN"]),
             (
                 "ords.define_parameter('m', 'a/:id', 'GET', 'X-A', 'xa', 'HEADER', 'INT', 'IN', 'c'); ords.define_parameter('m', 'a/:id', 'GET', 'id', 'id', 'URI', 'INT');",
-                parameters,
+                PARAMETERS,
                 &["X-A,xa,HEADER,INT,IN", "id,id,URI,INT,IN"],
             ),
             // Defining again replaces with all children.
-            ("ords.define_handler('m', 'a/:id', p_source => 'select 2 as a');", parameters, &[]),
+            ("ords.define_handler('m', 'a/:id', p_source => 'select 2 as a');", PARAMETERS, &[]),
             (
                 "null;",
-                handlers,
+                HANDLERS,
                 &["a/:id,DELETE,plsql/block,begin null; end;", "a/:id,GET,json/collection,select 2 as a"],
             ),
-            ("ords.define_template('m', 'a/:id', 1);", handlers, &[]),
-            ("null;", templates, &["a/:id,1,HASH,,", "b,5,QUERY,select 1,two"]),
-            ("ords.define_module('m', '/m/');", templates, &[]),
+            ("ords.define_template('m', 'a/:id', 1);", HANDLERS, &[]),
+            ("null;", TEMPLATES, &["a/:id,1,HASH,,", "b,5,QUERY,select 1,two"]),
+            ("ords.define_module('m', '/m/');", TEMPLATES, &[]),
             (
                 "ords.define_service(p_module_name => 's', p_base_path => 's', p_pattern => 'x', p_source => 'select 1 as a', p_items_per_page => 5, p_module_comments => 'mc', p_template_comments => 'tc', p_handler_comments => 'hc');",
-                handlers,
+                HANDLERS,
                 &["x,GET,json/collection,select 1 as a"],
             ),
-            ("null;", modules, &["m,/m/,25,PUBLISHED,", "s,/s/,5,PUBLISHED,mc"]),
+            ("null;", MODULES, &["m,/m/,25,PUBLISHED,", "s,/s/,5,PUBLISHED,mc"]),
             (
                 "null;",
                 "select t.comments, h.comments from user_ords_templates t join user_ords_handlers h on h.template_id = t.id",
@@ -106,7 +120,7 @@ fn modules_and_what_is_in_them() {
             ),
             (
                 "ords.define_service('s', 's', 'y', 'POST', 'plsql/block', 'begin null; end;');",
-                handlers,
+                HANDLERS,
                 &["y,POST,plsql/block,begin null; end;"],
             ),
             (
@@ -121,12 +135,12 @@ fn modules_and_what_is_in_them() {
             ),
             (
                 "ords.define_handler('s', 'y', p_source => 'select 1 as a'); ords.delete_template('s', 'y');",
-                handlers,
+                HANDLERS,
                 &["z,GET,json/collection,select 1 as a"],
             ),
             (
                 "ords.delete_module('t'); ords.delete_module('never there');",
-                modules,
+                MODULES,
                 &["m,/m/,25,PUBLISHED,", "s,/s/,25,PUBLISHED,"],
             ),
         ],

@@ -1,5 +1,5 @@
 //! Every construct that public definition scripts use, through the real command line: what a block writes with
-//! DBMS_OUTPUT, or what became of its definitions.
+//! `DBMS_OUTPUT`, or what became of its definitions.
 
 use crate::process::{Outcome, Shop};
 
@@ -11,7 +11,7 @@ fn written(outcome: Outcome) -> Vec<String> {
     lines.lines().filter(|line| !is_report(line)).map(str::to_owned).collect()
 }
 
-/// Runs a block whose declarations and statements are given, with `p(text)` for DBMS_OUTPUT.PUT_LINE.
+/// Runs a block whose declarations and statements are given, with `p(text)` for `DBMS_OUTPUT.PUT_LINE`.
 #[track_caller]
 fn assert_written(shop: &Shop, cases: &[(&str, &str, &[&str])]) {
     let mut wrong = Vec::new();

@@ -150,6 +150,32 @@ async fn a_server_whose_catalog_breaks_goes_on_with_what_it_knows_and_says_so() 
     assert_eq!(get(&server.url("shop/v1/one"), None).await.status(), StatusCode::OK);
 }
 
+#[tokio::test]
+async fn a_server_that_cannot_read_its_catalog_for_long_decides_nothing_and_recovers() {
+    let shop = shop("stale");
+    let mut serve = shop.command("serve", &["--listen", "127.0.0.1:0"]);
+    serve.env("GATEPOST_ACCESS_MAX_STALE_SECONDS", "1");
+    let server = TestServer::spawn(shop.0.path(), serve);
+    let (public, locked) = (server.url("shop/v1/one"), server.url("shop/v1/none"));
+    let ready = format!("{}/readyz", server.base_url);
+    assert_eq!(get(&locked, Some("no token")).await.status(), StatusCode::UNAUTHORIZED);
+    let good = shop.0.path().join("good.db");
+    sqlite(&shop.0, "catalog.db").execute("vacuum into ?1", [good.to_str().unwrap()]).unwrap();
+    let broken = shop.0.write("broken.db", &"garbage ".repeat(1_000));
+    std::fs::rename(broken, shop.0.path().join("catalog.db")).unwrap();
+
+    eventually_status(503, async || get(&locked, Some("no token")).await).await;
+    assert!(get(&locked, None).await.headers().contains_key("retry-after"));
+    eventually_status(503, async || get(&ready, None).await).await;
+    assert_eq!(get(&public, None).await.status(), StatusCode::OK, "what is public needs no decision");
+
+    std::fs::rename(good, shop.0.path().join("catalog.db")).unwrap();
+    eventually_status(401, async || get(&locked, Some("no token")).await).await;
+    eventually_status(200, async || get(&ready, None).await).await;
+    let complaints = server.log_text().matches("the catalog cannot be read").count();
+    assert_eq!(complaints, 1, "said once, not at every look");
+}
+
 /// Kills `init` at growing ages and returns how many times it was not done by then.
 fn interrupt_init(folder: &Path) -> usize {
     let data = format!("sqlite:{}", folder.join("shop.db").display());

@@ -86,7 +86,7 @@ async fn clients_of_the_command_line_come_and_go_without_a_restart(catalog: Back
 
 /// Two servers of one installation behind one name, as behind a load balancer.
 struct Pair {
-    _folder: Folder,
+    folder: Folder,
     servers: Vec<TestServer>,
     ports: Vec<u16>,
 }
@@ -97,12 +97,12 @@ impl Pair {
     fn start(catalog: Backend) -> Self {
         let folder = Folder::new("pair");
         drop(TestServer::demo_on(folder.path(), catalog));
-        let mut pair = Self { _folder: folder, servers: Vec::new(), ports: Vec::new() };
+        let mut pair = Self { folder, servers: Vec::new(), ports: Vec::new() };
         for _ in 0..2 {
             let port = free_port();
             let mut command = gatepost(&["serve", "--listen", &format!("127.0.0.1:{port}"), "--data"]);
-            command.arg(pair._folder.path()).env("GATEPOST_SERVER_PUBLIC_URL", format!("http://{HOST}"));
-            pair.servers.push(TestServer::spawn(pair._folder.path(), command));
+            command.arg(pair.folder.path()).env("GATEPOST_SERVER_PUBLIC_URL", format!("http://{HOST}"));
+            pair.servers.push(TestServer::spawn(pair.folder.path(), command));
             pair.ports.push(port);
         }
         pair

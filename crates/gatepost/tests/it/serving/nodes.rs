@@ -287,15 +287,15 @@ async fn tls_is_verified_or_refused() {
         assert!(!message.contains("of-the-tests"), "{message}");
         assert!(message.contains("certificate") || message.contains("verify-full"), "{message}");
     }
-    let served = folder.path().join("served");
+    let home = folder.path().join("served");
     let arguments = ["demo", "--listen", "127.0.0.1:0", "--catalog-url", &format!("{named}?{trusting}")];
-    std::fs::create_dir_all(&served).unwrap();
-    let server = TestServer::start(&served, &arguments);
+    std::fs::create_dir_all(&home).unwrap();
+    let server = TestServer::start(&home, &arguments);
     let token = Credentials::of_demo(&server).token(&server, "hr").await;
     assert_eq!(get(&server.known("protected_url"), Some(&token)).await.status(), StatusCode::OK);
     let plain = "select count(*) from pg_stat_ssl join pg_stat_activity using (pid)
                  where application_name = 'gatepost' and not ssl";
     assert_eq!(cluster.sql("postgres", plain), "0");
-    let config = std::fs::read_to_string(served.join("gatepost.toml")).unwrap();
+    let config = std::fs::read_to_string(home.join("gatepost.toml")).unwrap();
     assert!(!config.contains("of-the-tests"), "{config}");
 }
