@@ -30,6 +30,8 @@ pub enum Code {
     TooManyRequests,
     /// A precondition does not hold.
     PreconditionFailed,
+    /// The header block is larger than allowed.
+    HeadersTooLarge,
     /// Nothing is published here.
     NotFound,
     /// The template has no handler for the method.
@@ -77,7 +79,7 @@ pub const USER_DEFINED_RESOURCE_ERROR: u16 = 555;
 
 impl Code {
     /// All of them, in the order of the reference page.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::BadPath,
         Self::WrongHost,
         Self::BadHeader,
@@ -89,6 +91,7 @@ impl Code {
         Self::UnknownMethod,
         Self::TooManyRequests,
         Self::PreconditionFailed,
+        Self::HeadersTooLarge,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::NotRunnable,
@@ -125,6 +128,7 @@ impl Code {
             Self::UnknownMethod => ("GP109", 501, "NotImplemented"),
             Self::TooManyRequests => ("GP110", 429, "TooManyRequests"),
             Self::PreconditionFailed => ("GP111", 412, "PreconditionFailed"),
+            Self::HeadersTooLarge => ("GP112", 431, "RequestHeaderFieldsTooLarge"),
             Self::NotFound => ("GP201", 404, "NotFound"),
             Self::MethodNotAllowed => ("GP202", 405, "MethodNotAllowed"),
             Self::NotRunnable => ("GP203", 501, "NotImplemented"),

@@ -157,6 +157,8 @@ impl Config {
         let (limits, oauth) = (&self.limits, &self.oauth);
         for (key, count, least, most) in [
             ("limits.connections", limits.connections, 1, 1_000_000),
+            ("limits.connections_per_address", limits.connections_per_address, 1, 1_000_000),
+            ("limits.header_seconds", limits.header_seconds as usize, 1, 86_400),
             ("limits.readers", limits.readers, 1, 1_024),
             ("limits.streams", limits.streams, 1, 1_024),
             ("limits.queue", limits.queue, 1, 1_000_000),

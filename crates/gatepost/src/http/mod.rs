@@ -86,6 +86,7 @@ async fn answer(
     request: Request<Incoming>,
     facts: &mut Facts,
 ) -> Result<Response<Body>, Failure> {
+    check_header_bytes(app, &request)?;
     host::check(app, &request)?;
     if !is_known(request.method()) {
         return Err(Failure::new(Code::UnknownMethod, "This method is not known here"));
@@ -121,6 +122,17 @@ fn metadata(snapshot: &Snapshot, document: &str, alias: &str) -> Result<Response
 
 fn no_such_schema() -> Failure {
     Failure::new(Code::NotFound, "No schema is published under the first segments of this path")
+}
+
+/// The protocol's own limit is on its buffer, which a block that arrives all at once can outgrow.
+fn check_header_bytes<B>(app: &App, request: &Request<B>) -> Result<(), Failure> {
+    let bytes_max = app.config.limits.header_bytes;
+    let lines = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    if target + lines.sum::<usize>() <= bytes_max {
+        return Ok(());
+    }
+    Err(Failure::new(Code::HeadersTooLarge, format!("The header block is larger than {bytes_max} bytes")))
 }
 
 /// Methods that this server knows at all.

@@ -68,8 +68,8 @@ fn what_is_wrong_is_named_with_its_place() {
     let folder = Folder::new("config-wrong");
     let dir = folder.path().to_str().unwrap();
     for (text, wanted) in [
-        ("[server]\nlisten = \"127.0.0.1:1\"\nlissten = 1\n", "line 3, column 1"),
-        ("[sever]\n", "line 1, column 2"),
+        ("[server]\nlisten = \"127.0.0.1:1\"\nlissten = 1\n", "line 3: unknown field `lissten`"),
+        ("[sever]\n", "line 1: unknown field `sever`"),
         ("[server]\nlisten = \"here\"\n", "line 2"),
         ("[server\n", "line 1"),
         ("[server]\ncontext = \"/a/b\"\n", "server.context is one path segment"),
@@ -112,6 +112,8 @@ fn numbers_that_nothing_can_be_made_of_are_refused() {
     for (key, value) in [
         ("limits.connections", "0"),
         ("limits.connections", endless.as_str()),
+        ("limits.connections_per_address", "0"),
+        ("limits.header_seconds", "0"),
         ("limits.readers", "0"),
         ("limits.readers", "100000"),
         ("limits.streams", endless.as_str()),

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::StatusCode;
 
-use crate::client::{Credentials, http};
+use crate::client::Credentials;
 use crate::process::{Shop, finish};
 use crate::server::{TestServer, gatepost};
 
@@ -55,6 +55,13 @@ end;
 /
 ";
 
+/// Speaks HTTP/1.1 or HTTP/2 over TLS; whose certificate it is does not matter here.
+fn client_speaking(version: http::Version) -> reqwest::Client {
+    let builder = reqwest::Client::builder().tls_danger_accept_invalid_certs(true);
+    let builder = if version == http::Version::HTTP_2 { builder } else { builder.http1_only() };
+    builder.build().unwrap()
+}
+
 /// Posts a form to an endpoint of OAuth.
 async fn post(
     server: &TestServer,
@@ -62,7 +69,8 @@ async fn post(
     basic: Option<&Credentials>,
     form: &[(&str, &str)],
 ) -> (StatusCode, String) {
-    let mut request = http().post(server.url(&format!("shop/oauth/{endpoint}"))).form(form);
+    let mut request =
+        client_speaking(http::Version::HTTP_2).post(server.url(&format!("shop/oauth/{endpoint}"))).form(form);
     if let Some(client) = basic {
         request = request.basic_auth(&client.id, Some(&client.secret));
     }
@@ -96,8 +104,8 @@ async fn use_client(server: &TestServer, client: &Credentials, hidden: &mut Hidd
     assert!(refused.iter().all(|answer| answer.0.is_client_error()), "{refused:?}");
 
     let url = server.url("shop/m/x");
-    let two = reqwest::Client::builder().http2_prior_knowledge().build().unwrap();
-    for client in [&http(), &two] {
+    for version in [http::Version::HTTP_11, http::Version::HTTP_2] {
+        let client = client_speaking(version);
         client.get(&url).bearer_auth(&by_basic).send().await.unwrap();
         client.get(format!("{url}?access_token={by_basic}&client_secret={}", secret.1)).send().await.unwrap();
         let broken = format!("{}x", &by_basic[..by_basic.len() - 2]);
@@ -109,7 +117,7 @@ async fn use_client(server: &TestServer, client: &Credentials, hidden: &mut Hidd
     assert_eq!(post(server, "introspect", Some(client), &[("token", &by_body)]).await.0, StatusCode::OK);
     assert_eq!(post(server, "revoke", Some(client), &[("token", &by_body)]).await.0, StatusCode::OK);
     assert_eq!(post(server, "introspect", Some(client), &[("token", &by_body)]).await.0, StatusCode::OK);
-    http().get(&url).bearer_auth(&by_body).send().await.unwrap();
+    client_speaking(http::Version::HTTP_11).get(&url).bearer_auth(&by_body).send().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -149,6 +157,10 @@ async fn nothing_secret_is_written_by_a_server_that_logs_everything() {
     }
 
     let mut serve = gatepost(&["serve", "--listen", "127.0.0.1:0", "--data", shop.dir()]);
+    let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    shop.0.write("cert.pem", &certified.cert.pem());
+    shop.0.write("key.pem", &certified.signing_key.serialize_pem());
+    serve.env("GATEPOST_TLS_CERTIFICATE_FILE", "cert.pem").env("GATEPOST_TLS_PRIVATE_KEY_FILE", "key.pem");
     serve.env("GATEPOST_LOG_LEVEL", "trace");
     let server = TestServer::spawn(shop.0.path(), serve);
     for client in &used {
