@@ -29,6 +29,8 @@ struct Nodes {
     servers: Vec<TestServer>,
     ports: Vec<u16>,
     client: Credentials,
+    /// Kept: a new one takes longer than what is measured.
+    http: reqwest::Client,
 }
 
 impl Nodes {
@@ -51,7 +53,7 @@ impl Nodes {
             folders.push(folder);
             ports.push(port);
         }
-        Self { home, _folders: folders, servers, ports, client }
+        Self { home, _folders: folders, servers, ports, client, http: http() }
     }
 
     fn url(&self, node: usize, path: &str) -> String {
@@ -59,7 +61,7 @@ impl Nodes {
     }
 
     async fn post(&self, node: usize, path: &str, form: &[(&str, &str)]) -> reqwest::Response {
-        let request = http().post(self.url(node, path)).header("host", HOST);
+        let request = self.http.post(self.url(node, path)).header("host", HOST);
         request.basic_auth(&self.client.id, Some(&self.client.secret)).form(form).send().await.unwrap()
     }
 
@@ -70,7 +72,7 @@ impl Nodes {
     }
 
     async fn status(&self, node: usize, path: &str, token: Option<&str>) -> StatusCode {
-        let mut request = http().get(self.url(node, path)).header("host", HOST);
+        let mut request = self.http.get(self.url(node, path)).header("host", HOST);
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
