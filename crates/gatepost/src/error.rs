@@ -30,6 +30,8 @@ pub enum Code {
     TooManyRequests,
     /// A precondition does not hold.
     PreconditionFailed,
+    /// The header block is larger than allowed.
+    HeadersTooLarge,
     /// Nothing is published here.
     NotFound,
     /// The template has no handler for the method.
@@ -77,7 +79,7 @@ pub const USER_DEFINED_RESOURCE_ERROR: u16 = 555;
 
 impl Code {
     /// All of them, in the order of the reference page.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::BadPath,
         Self::WrongHost,
         Self::BadHeader,
@@ -89,6 +91,7 @@ impl Code {
         Self::UnknownMethod,
         Self::TooManyRequests,
         Self::PreconditionFailed,
+        Self::HeadersTooLarge,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::NotRunnable,
@@ -125,6 +128,7 @@ impl Code {
             Self::UnknownMethod => ("GP109", 501, "NotImplemented"),
             Self::TooManyRequests => ("GP110", 429, "TooManyRequests"),
             Self::PreconditionFailed => ("GP111", 412, "PreconditionFailed"),
+            Self::HeadersTooLarge => ("GP112", 431, "RequestHeaderFieldsTooLarge"),
             Self::NotFound => ("GP201", 404, "NotFound"),
             Self::MethodNotAllowed => ("GP202", 405, "MethodNotAllowed"),
             Self::NotRunnable => ("GP203", 501, "NotImplemented"),
@@ -214,7 +218,8 @@ impl Failure {
     /// Logs the failure, once: faults of ours and of the handler's SQL as errors, the rest at debug.
     pub fn log(&self, request_id: &str, route: Option<&str>) {
         let (code, status, _) = self.code.facts();
-        let (cause, route) = (self.cause.as_deref().unwrap_or(&self.detail), route.unwrap_or("-"));
+        let cause = harmless(self.cause.as_deref().unwrap_or(&self.detail));
+        let route = route.unwrap_or("-");
         if status >= 500 {
             tracing::error!(code, status, request_id, route, "{cause}");
         } else {
@@ -223,9 +228,37 @@ impl Failure {
     }
 }
 
+/// A cause on one line of the log: cut, control characters escaped, and quoted parts left out, because a driver
+/// quotes values of the request (ADT-03, ADT-04).
+fn harmless(cause: &str) -> String {
+    let mut shown = String::new();
+    let mut quoted = false;
+    for c in cause.chars().take(CAUSE_CHARACTERS_MAX) {
+        match c {
+            '\'' => {
+                shown.push_str(if quoted { "…'" } else { "'" });
+                quoted = !quoted;
+            }
+            _ if quoted => {}
+            c if c.is_control() => shown.extend(c.escape_default()),
+            c => shown.push(c),
+        }
+    }
+    shown
+}
+
+/// How much of a cause is logged.
+const CAUSE_CHARACTERS_MAX: usize = 2_000;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cause_forges_no_line_and_tells_no_value() {
+        assert_eq!(harmless("bad JSON path: '$.a\nINFO forged'\r\nx"), "bad JSON path: '…'\\r\\nx");
+        assert_eq!(harmless("no such table: nowhere"), "no such table: nowhere");
+    }
 
     #[test]
     fn codes_are_unique_and_the_reference_page_lists_each_with_its_status() {

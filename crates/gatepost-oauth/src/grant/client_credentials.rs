@@ -26,6 +26,8 @@ pub struct Issue<'a> {
     pub module_by_base_path: &'a dyn Fn(&str) -> Option<Id>,
     /// The server's lifetime of access tokens, for clients without one of their own.
     pub lifetime_seconds: u32,
+    /// No token lives longer, whatever its client says (CLK-03).
+    pub lifetime_seconds_max: u32,
     /// The revision of the catalog that all this was read from.
     pub catalog_revision: u64,
     /// 16 random bytes.
@@ -70,7 +72,8 @@ pub fn issue(input: &Issue<'_>) -> Result<Issued, OauthError> {
         input.request.scope.as_ref().map(|scope| narrow(scope, input.requestable)).transpose()?;
     let audience =
         resource::audience(&input.request.resources, input.default_resource, input.module_by_base_path)?;
-    let expires_in = client.token_duration_seconds.unwrap_or(input.lifetime_seconds).max(1);
+    let expires_in =
+        client.token_duration_seconds.unwrap_or(input.lifetime_seconds).clamp(1, input.lifetime_seconds_max);
     let token = AccessToken {
         key_id: 0,
         schema_id: client.schema_id,
@@ -157,6 +160,7 @@ mod tests {
             default_resource: ISSUER,
             module_by_base_path: &|base_path| (base_path == "emp").then_some(10_100),
             lifetime_seconds: 3_600,
+            lifetime_seconds_max: 86_400,
             catalog_revision: 42,
             token_id: TokenId([9; 16]),
             now_ms: NOW_MS,

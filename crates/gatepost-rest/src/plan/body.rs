@@ -1,6 +1,7 @@
 //! Request bodies: their members, and the binds that take them whole.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -9,6 +10,9 @@ use serde_json::value::RawValue;
 
 use super::{BindValue, PlanError, RequestValues};
 use crate::source::CompiledSource;
+
+/// Members of a JSON object, or fields of a form, that a body may have.
+const MEMBERS_MAX: usize = 1_000;
 
 /// The members of a request body.
 #[derive(Clone, Debug)]
@@ -47,17 +51,18 @@ impl<'a> RequestBody<'a> {
     /// Reads a JSON object.
     pub fn json(bytes: &'a Bytes) -> Result<Self, PlanError> {
         let members: Members<'a> = serde_json::from_slice(bytes).map_err(|error| invalid_json(&error))?;
-        for (index, (name, _)) in members.0.iter().enumerate() {
-            if members.0[..index].iter().any(|(earlier, _)| earlier == name) {
-                return Err(PlanError::new(&**name, "it is given twice"));
-            }
+        check_count(members.0.len())?;
+        let mut names = HashSet::with_capacity(members.0.len());
+        match members.0.iter().find(|(name, _)| !names.insert(name.as_ref())) {
+            Some((name, _)) => Err(PlanError::new(name.as_ref(), "it is given twice")),
+            None => Ok(Self::Json(members.0)),
         }
-        Ok(Self::Json(members.0))
     }
 
     /// Reads `application/x-www-form-urlencoded`.
     pub fn form(bytes: &'a Bytes) -> Result<Self, PlanError> {
         let text = std::str::from_utf8(bytes).map_err(|_| not_utf8())?;
+        check_count(text.split('&').count())?;
         let pairs = text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             Ok((decode(name)?, decode(value)?))
@@ -109,6 +114,14 @@ fn decode(text: &str) -> Result<Cow<'_, str>, PlanError> {
     let spaced = text.replace('+', " ");
     let decoded = percent_encoding::percent_decode_str(&spaced).decode_utf8().map_err(|_| not_utf8())?;
     Ok(Cow::Owned(decoded.into_owned()))
+}
+
+/// No source has as many binds; what comes beyond is refused before it costs anything.
+fn check_count(members: usize) -> Result<(), PlanError> {
+    if members > MEMBERS_MAX {
+        return Err(PlanError::new("", format!("the body has more than {MEMBERS_MAX} members")));
+    }
+    Ok(())
 }
 
 fn not_utf8() -> PlanError {

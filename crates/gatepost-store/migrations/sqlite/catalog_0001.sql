@@ -4,6 +4,7 @@
 create table catalog_state (
   id               integer primary key check (id = 1),
   revision         bigint not null,
+  revocations      bigint not null,
   next_id          bigint not null,
   key_fingerprint  text not null,
   created_at_ms    bigint not null

@@ -14,6 +14,9 @@ pub const REVOCATION_GRACE_MS: i64 = 10 * 60 * 1000;
 /// The deny list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Revocations {
+    /// Counts the revocations that were written. Apart from the catalog's revision, so that clients that revoke
+    /// their tokens do not get in the way of those who change definitions.
+    pub revision: u64,
     tokens: HashMap<TokenId, RevokedToken>,
 }
 
@@ -45,6 +48,11 @@ impl Revocations {
     /// How many tokens of this client are on the list.
     pub fn count_of(&self, client: Id) -> usize {
         self.tokens.values().filter(|entry| entry.client == client).count()
+    }
+
+    /// Leaves out what outlived its token and the grace period.
+    pub fn forget_expired(&mut self, now_ms: i64) {
+        self.tokens.retain(|_, entry| entry.expires_ms + REVOCATION_GRACE_MS > now_ms);
     }
 
     pub(crate) fn insert(&mut self, token: TokenId, entry: RevokedToken) {

@@ -1,7 +1,6 @@
 //! Reading and writing the catalog.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use gatepost_rest::definition::Id;
@@ -11,26 +10,31 @@ use serde::de::DeserializeOwned;
 use super::object::{Object, ObjectKind};
 use super::revocation::{self, REVOCATION_GRACE_MS, Revocations, RevokedToken, TokenId};
 use super::{Catalog, Change, CommitError, HistoryEntry};
-use crate::database::{Access, Database, DatabaseError, Migration, Parameter, Transaction};
+use crate::database::{
+    Access, CatalogPlace, Database, DatabaseError, Listener, Migration, Parameter, Transaction,
+};
 
-const MIGRATIONS: [Migration; 1] =
-    [Migration { version: 1, sqlite: include_str!("../../migrations/sqlite/catalog_0001.sql") }];
+pub(super) const MIGRATIONS: [Migration; 1] = [Migration {
+    version: 1,
+    sqlite: include_str!("../../migrations/sqlite/catalog_0001.sql"),
+    postgres: Some(include_str!("../../migrations/postgres/catalog_0001.sql")),
+}];
 
 /// The stored catalog. All calls block; none takes longer than the database's busy time-out.
 #[derive(Debug)]
 pub struct CatalogStore {
-    database: Database,
+    pub(super) database: Database,
 }
 
 impl CatalogStore {
     /// Makes a new, empty catalog that belongs to the keys with this fingerprint, or finishes one whose making was
     /// interrupted. An existing one is left as it is.
-    pub fn create(path: &Path, key_fingerprint: &str, now_ms: i64) -> Result<Self, DatabaseError> {
-        let store = Self { database: Database::open_sqlite(path, &MIGRATIONS, true)? };
+    pub fn create(place: &CatalogPlace, key_fingerprint: &str, now_ms: i64) -> Result<Self, DatabaseError> {
+        let store = Self { database: Database::open(place, &MIGRATIONS, true)? };
         store.database.transaction(Access::Write, |transaction| {
             transaction.execute(
-                "insert into catalog_state (id, revision, next_id, key_fingerprint, created_at_ms)
-                 values (1, 0, $1, $2, $3) on conflict (id) do nothing",
+                "insert into catalog_state (id, revision, revocations, next_id, key_fingerprint, created_at_ms)
+                 values (1, 0, 0, $1, $2, $3) on conflict (id) do nothing",
                 &[
                     Parameter::Integer(Catalog::FIRST_ID as i64),
                     Parameter::Text(key_fingerprint),
@@ -42,8 +46,8 @@ impl CatalogStore {
     }
 
     /// Opens an existing catalog and brings its tables to the newest version.
-    pub fn open(path: &Path) -> Result<Self, DatabaseError> {
-        let store = Self { database: Database::open_sqlite(path, &MIGRATIONS, false)? };
+    pub fn open(place: &CatalogPlace) -> Result<Self, DatabaseError> {
+        let store = Self { database: Database::open(place, &MIGRATIONS, false)? };
         store.key_fingerprint()?;
         Ok(store)
     }
@@ -65,19 +69,15 @@ impl CatalogStore {
         self.database.transaction(Access::Read, |transaction| read_since(transaction, &Catalog::default()))
     }
 
-    /// The newest revision; one row read, cheap enough for a poll every 20 milliseconds.
-    pub fn revision(&self) -> Result<u64, DatabaseError> {
-        self.database.transaction(Access::Read, |transaction| Ok(State::read(transaction)?.revision))
-    }
-
     /// What the catalog is now, if it is not what `known` says: only rows changed since are read.
     pub fn refresh(&self, known: &Catalog) -> Result<Option<Catalog>, DatabaseError> {
         self.database.transaction(Access::Read, |transaction| {
             let state = State::read(transaction)?;
-            if state.revision == known.revision {
+            let (revision, revocations) = (known.revision, known.revocations.revision);
+            if state.revision == revision && state.revocations == revocations {
                 return Ok(None);
             }
-            let older = state.revision < known.revision;
+            let older = state.revision < revision || state.revocations < revocations;
             let known = if older { &Catalog::default() } else { known };
             read_since(transaction, known).map(Some)
         })
@@ -93,11 +93,22 @@ impl CatalogStore {
         self.database.reopen_if_replaced()
     }
 
+    /// The clock of the catalog's machine (milliseconds since 1970), if that can be another one.
+    pub fn clock_ms(&self) -> Result<Option<i64>, DatabaseError> {
+        self.database.clock_ms()
+    }
+
+    /// Calls `wake` when another process may have committed, where the database can tell. A hint: whoever gets one
+    /// reads the revision.
+    pub fn listen(&self, wake: impl Fn() + Send + 'static) -> std::io::Result<Option<Listener>> {
+        self.database.listen(wake)
+    }
+
     /// Writes what differs between `base` and `changed` in one transaction, with its history, and returns the
     /// catalog with its new revision. Fails with `CommitError::Conflict` when `base` is not the newest any more.
     pub fn commit(&self, base: &Catalog, changed: &Catalog, change: &Change) -> Result<Catalog, CommitError> {
         let edits = edits_between(base, changed)?;
-        if edits.is_empty() {
+        if edits.is_empty() && changed.next_id == base.next_id {
             return Ok(changed.clone());
         }
         self.database.transaction(Access::Write, |transaction| {
@@ -130,9 +141,16 @@ impl CatalogStore {
         now_ms: i64,
     ) -> Result<(), DatabaseError> {
         self.database.transaction(Access::Write, |transaction| {
-            let revision = State::read(transaction)?.revision + 1;
-            let revision = Parameter::Integer(revision as i64);
-            transaction.execute("update catalog_state set revision = $1 where id = 1", &[revision])?;
+            // One statement: between a read and a write another process could take the same number.
+            let mut revision = Parameter::Null;
+            transaction.query(
+                "update catalog_state set revocations = revocations + 1 where id = 1 returning revocations",
+                &[],
+                &mut |row| {
+                    revision = Parameter::Integer(row.integer(0)?);
+                    Ok(())
+                },
+            )?;
             transaction.execute(
                 "insert into revoked_token (token_id, client_id, expires_at_ms, revision) values ($1, $2, $3, $4)
                  on conflict (token_id) do nothing",
@@ -185,21 +203,30 @@ impl CatalogStore {
 
 struct State {
     revision: u64,
+    revocations: u64,
     next_id: Id,
 }
 
 impl State {
     fn read(transaction: &dyn Transaction) -> Result<Self, DatabaseError> {
         let mut found = None;
-        transaction.query("select revision, next_id from catalog_state where id = 1", &[], &mut |row| {
-            found = Some(Self { revision: row.integer(0)? as u64, next_id: row.integer(1)? as u64 });
-            Ok(())
-        })?;
+        transaction.query(
+            "select revision, revocations, next_id from catalog_state where id = 1",
+            &[],
+            &mut |row| {
+                found = Some(Self {
+                    revision: row.integer(0)? as u64,
+                    revocations: row.integer(1)? as u64,
+                    next_id: row.integer(2)? as u64,
+                });
+                Ok(())
+            },
+        )?;
         found.ok_or(DatabaseError::Unfinished)
     }
 }
 
-fn read_since(transaction: &dyn Transaction, known: &Catalog) -> Result<Catalog, DatabaseError> {
+pub(super) fn read_since(transaction: &dyn Transaction, known: &Catalog) -> Result<Catalog, DatabaseError> {
     let state = State::read(transaction)?;
     let mut catalog = Catalog { revision: state.revision, next_id: state.next_id, ..known.clone() };
     let since = [Parameter::Integer(known.revision as i64)];
@@ -215,21 +242,23 @@ fn read_since(transaction: &dyn Transaction, known: &Catalog) -> Result<Catalog,
             .ok_or_else(|| DatabaseError::Broken(format!("object {id} has an unknown kind")))?;
         apply(&mut catalog, kind, id, row.optional_text(2)?.as_deref())
     })?;
-    let mut revoked: Option<Revocations> = None;
+    if state.revocations == known.revocations.revision {
+        return Ok(catalog);
+    }
+    let mut revoked = Revocations::clone(&known.revocations);
+    revoked.revision = state.revocations;
     transaction.query(
         "select token_id, client_id, expires_at_ms from revoked_token where revision > $1",
-        &since,
+        &[Parameter::Integer(known.revocations.revision as i64)],
         &mut |row| {
             let token = revocation::decode(&row.text(0)?)
                 .ok_or_else(|| DatabaseError::Broken("a revoked token's id is unreadable".into()))?;
             let entry = RevokedToken { client: row.integer(1)? as u64, expires_ms: row.integer(2)? };
-            revoked.get_or_insert_with(|| (*known.revocations).clone()).insert(token, entry);
+            revoked.insert(token, entry);
             Ok(())
         },
     )?;
-    if let Some(revoked) = revoked {
-        catalog.revocations = Arc::new(revoked);
-    }
+    catalog.revocations = Arc::new(revoked);
     Ok(catalog)
 }
 
@@ -262,7 +291,7 @@ fn apply(catalog: &mut Catalog, kind: ObjectKind, id: Id, body: Option<&str>) ->
 }
 
 /// One object that a commit makes, changes or deletes.
-struct Edit {
+pub(super) struct Edit {
     id: Id,
     kind: ObjectKind,
     schema_id: Id,
@@ -273,7 +302,7 @@ struct Edit {
     history_body: Option<String>,
 }
 
-fn edits_between(base: &Catalog, changed: &Catalog) -> Result<Vec<Edit>, CommitError> {
+pub(super) fn edits_between(base: &Catalog, changed: &Catalog) -> Result<Vec<Edit>, CommitError> {
     fn compare<T: Object + Serialize + PartialEq>(
         edits: &mut Vec<Edit>,
         base: &BTreeMap<Id, Arc<T>>,
@@ -329,7 +358,7 @@ fn edits_between(base: &Catalog, changed: &Catalog) -> Result<Vec<Edit>, CommitE
     Ok(edits)
 }
 
-fn write(
+pub(super) fn write(
     transaction: &dyn Transaction,
     edit: &Edit,
     revision: u64,

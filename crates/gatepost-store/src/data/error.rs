@@ -53,6 +53,8 @@ pub enum ExecuteError {
     Unavailable(String),
     /// An output bind holds what cannot be sent.
     BadOutput(String),
+    /// The precondition of a change does not hold.
+    Outdated,
     /// The caller went away, or the store is closed.
     Stopped,
     /// The program itself failed.
@@ -102,6 +104,7 @@ impl std::fmt::Display for ExecuteError {
             Self::Busy => f.write_str("the data store is busy"),
             Self::TooLarge => f.write_str("the answer is larger than it may be"),
             Self::Full => f.write_str("the disk is full"),
+            Self::Outdated => f.write_str("the precondition of the change does not hold"),
             Self::Stopped => f.write_str("the execution was stopped"),
             Self::Panic => f.write_str("the program failed while executing"),
         }

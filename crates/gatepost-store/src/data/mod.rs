@@ -82,7 +82,7 @@ impl Default for DataOptions {
             stream_threads: 4,
             queue_max: 1024,
             buffer_bytes_max: 64 * 1024,
-            chunk_bytes: 32 * 1024,
+            chunk_bytes: 64 * 1024,
             stall: Duration::from_secs(10),
             write_time: Duration::from_secs(2),
             busy_wait: Duration::from_millis(500),
@@ -103,6 +103,20 @@ pub struct Limits {
     pub rows_max: u64,
     /// Bytes that a body may have.
     pub bytes_max: u64,
+}
+
+/// What must be true for a change to be made, looked at in the transaction that makes it.
+pub struct Precondition {
+    /// The query that shows the state.
+    pub plan: Plan,
+    /// Whether its reply is the state that is wanted; a query that fails is none.
+    pub holds: Box<dyn Fn(&Reply) -> bool + Send + Sync>,
+}
+
+impl std::fmt::Debug for Precondition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Precondition").field("plan", &self.plan).finish_non_exhaustive()
+    }
 }
 
 /// What a check of a handler found.
@@ -157,6 +171,23 @@ impl DataStore {
                 // Behind a pointer: the futures of the callers stay small.
                 let work: Pin<Box<dyn Future<Output = _> + Send + '_>> =
                     Box::pin(engine.execute(plan, limits));
+                work.await
+            }
+        }
+    }
+
+    /// Runs a plan that changes data, if a precondition holds in the same transaction.
+    pub async fn execute_if(
+        &self,
+        plan: Plan,
+        precondition: Precondition,
+        limits: Limits,
+    ) -> Result<Reply, ExecuteError> {
+        match &self.0 {
+            Engine::Sqlite(engine) => engine.execute_if(plan, precondition, limits).await,
+            Engine::Postgres(engine) => {
+                let work: Pin<Box<dyn Future<Output = _> + Send + '_>> =
+                    Box::pin(engine.execute_if(plan, precondition, limits));
                 work.await
             }
         }

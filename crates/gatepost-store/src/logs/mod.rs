@@ -4,22 +4,25 @@
 //! does not fit the queue is counted and the count is logged. Values from requests are escaped and cut here
 //! (ADT-04); query strings, bodies, tokens and secrets have no field to be in (ADT-03, ADT-05).
 
+mod queue;
 mod writer;
 
+use std::borrow::Cow;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
+
+use http::Method;
 
 use crate::catalog::DatabaseError;
 use crate::database::{Access, Database, Migration, Parameter};
+use queue::Queue;
 
 const MIGRATIONS: [Migration; 1] =
-    [Migration { version: 1, sqlite: include_str!("../../migrations/sqlite/logs_0001.sql") }];
-
-/// Records that wait for the writer.
-const QUEUE_RECORDS: usize = 16_384;
+    [Migration { version: 1, sqlite: include_str!("../../migrations/sqlite/logs_0001.sql"), postgres: None }];
 
 /// The longest text that a record keeps from a request, in bytes.
 const TEXT_BYTES_MAX: usize = 512;
@@ -34,28 +37,28 @@ pub struct LogLimits {
 }
 
 /// One request.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessRecord {
     /// When it arrived (milliseconds since 1970).
     pub at_ms: i64,
     /// Its id, also told to the caller.
     pub request_id: String,
     /// The caller's address.
-    pub address: String,
+    pub address: IpAddr,
     /// The method.
-    pub method: String,
+    pub method: Method,
     /// The path without the query.
     pub path: String,
     /// The template that answered, as `module pattern`.
-    pub route: Option<String>,
+    pub route: Option<Arc<str>>,
     /// The client's name.
-    pub client: Option<String>,
+    pub client: Option<Arc<str>>,
     /// The status of the answer.
     pub status: u16,
     /// `allowed`, `refused` or `failed`.
     pub outcome: &'static str,
     /// Why, in a few words.
-    pub reason: String,
+    pub reason: Cow<'static, str>,
     /// Until the answer's first byte was ready, in microseconds.
     pub duration_us: i64,
 }
@@ -68,31 +71,31 @@ pub struct AuditRecord {
     /// The request it belongs to.
     pub request_id: Option<String>,
     /// The caller's address.
-    pub address: Option<String>,
+    pub address: Option<IpAddr>,
     /// `token issued`, `token refused`, `client authentication failed`, …
     pub event: &'static str,
     /// `success` or `failure`.
     pub outcome: &'static str,
     /// A stable code.
-    pub reason: String,
+    pub reason: &'static str,
     /// The schema's name.
     pub schema: Option<String>,
     /// The client's id as it presents it, if such a client exists.
-    pub client: Option<String>,
+    pub client: Option<Arc<str>>,
     /// Scopes asked and given, the token's id, the author of a change.
     pub detail: Option<String>,
 }
 
+#[derive(Debug)]
 enum Record {
     Access(AccessRecord),
     Audit(AuditRecord),
-    Flush(SyncSender<()>),
 }
 
 /// The logs of an installation. Dropping the last handle writes what is queued.
 #[derive(Debug)]
 pub struct LogStore {
-    sender: Option<SyncSender<Record>>,
+    queue: Arc<Queue>,
     dropped: Arc<AtomicU64>,
     database: Arc<Database>,
     writer: Option<JoinHandle<()>>,
@@ -102,14 +105,17 @@ impl LogStore {
     /// Opens or makes the file and starts its writer.
     pub fn open(path: &Path, limits: LogLimits) -> Result<Self, DatabaseError> {
         let database = Arc::new(Database::open_sqlite(path, &MIGRATIONS, true)?);
-        let (sender, receiver) = sync_channel(QUEUE_RECORDS);
+        let queue = Arc::new(Queue::default());
         let dropped = Arc::new(AtomicU64::new(0));
         let writer = writer::Writer::new(Arc::clone(&database), limits, path, Arc::clone(&dropped));
         let thread = std::thread::Builder::new()
             .name("gatepost-logs".into())
-            .spawn(move || writer.run(&receiver))
+            .spawn({
+                let queue = Arc::clone(&queue);
+                move || writer.run(&queue)
+            })
             .map_err(|error| DatabaseError::Other(error.to_string()))?;
-        Ok(Self { sender: Some(sender), dropped, database, writer: Some(thread) })
+        Ok(Self { queue, dropped, database, writer: Some(thread) })
     }
 
     /// Notes a request.
@@ -125,12 +131,9 @@ impl LogStore {
     /// Waits until everything noted so far is on disk.
     pub fn flush(&self) {
         let (done, wait) = sync_channel(1);
-        if let Some(sender) = &self.sender
-            && sender.send(Record::Flush(done)).is_ok()
-        {
-            // An error here means that the writer is gone, and with it what was queued.
-            let _ = wait.recv();
-        }
+        self.queue.flush(done);
+        // An error here means that the writer is gone, and with it what was queued.
+        let _ = wait.recv();
     }
 
     /// The newest requests first.
@@ -145,14 +148,14 @@ impl LogStore {
                     records.push(AccessRecord {
                         at_ms: row.integer(0)?,
                         request_id: row.text(1)?,
-                        address: row.text(2)?,
-                        method: row.text(3)?,
+                        address: row.text(2)?.parse().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+                        method: row.text(3)?.parse().unwrap_or_default(),
                         path: row.text(4)?,
-                        route: row.optional_text(5)?,
-                        client: row.optional_text(6)?,
+                        route: row.optional_text(5)?.map(Into::into),
+                        client: row.optional_text(6)?.map(Into::into),
                         status: row.integer(7)? as u16,
                         outcome: outcome_name(&row.text(8)?),
-                        reason: row.text(9)?,
+                        reason: row.text(9)?.into(),
                         duration_us: row.integer(10)?,
                     });
                     Ok(())
@@ -163,8 +166,7 @@ impl LogStore {
     }
 
     fn send(&self, record: Record) {
-        let sent = self.sender.as_ref().is_some_and(|sender| sender.try_send(record).is_ok());
-        if !sent {
+        if !self.queue.push(record) {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -173,7 +175,7 @@ impl LogStore {
 impl Drop for LogStore {
     fn drop(&mut self) {
         // Closing the queue lets the writer finish what is in it.
-        self.sender = None;
+        self.queue.close();
         if let Some(writer) = self.writer.take() {
             let _ = writer.join();
         }
@@ -189,7 +191,7 @@ fn outcome_name(text: &str) -> &'static str {
 }
 
 /// Makes a text from a request safe to keep: control characters escaped, cut at `TEXT_BYTES_MAX`.
-fn clean(text: &str) -> std::borrow::Cow<'_, str> {
+fn clean(text: &str) -> Cow<'_, str> {
     if text.len() <= TEXT_BYTES_MAX && !text.bytes().any(|byte| byte < 0x20 || byte == 0x7f) {
         return text.into();
     }

@@ -3,21 +3,31 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use super::queue::{Batch, Queue};
 use super::{AccessRecord, AuditRecord, LogLimits, Record, clean};
 use crate::catalog::DatabaseError;
-use crate::database::{Access, Database, Parameter, Transaction};
+use crate::database::{Access, Database, Parameter, Prepared};
 
-/// Records of one transaction.
-const BATCH_RECORDS: usize = 2_048;
+const INSERT_ACCESS: &str = "insert into access_log
+      (at_ms, request_id, address, method, path, route, client, status, outcome, reason, duration_us)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
 
-/// How long a record may wait for company.
-const BATCH_WAIT: Duration = Duration::from_millis(200);
+const INSERT_AUDIT: &str = "insert into audit_event
+      (at_ms, request_id, address, event, outcome, reason, schema, client, detail)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 
 /// How often limits are checked.
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
+
+/// How many records may come between two checks of the size.
+const PRUNE_RECORDS: usize = 50_000;
+
+const ACCESS_TABLE: &str =
+    "delete from access_log where id <= (select min(id) + (max(id) - min(id)) / 10 from access_log)";
+const AUDIT_TABLE: &str =
+    "delete from audit_event where id <= (select min(id) + (max(id) - min(id)) / 10 from audit_event)";
 
 pub(super) struct Writer {
     database: Arc<Database>,
@@ -43,25 +53,30 @@ impl Writer {
         Self { newest_ms, ..self }
     }
 
-    pub(super) fn run(mut self, queue: &Receiver<Record>) {
+    pub(super) fn run(mut self, queue: &Queue) {
         let mut prune_at = Instant::now();
+        let mut written = 0;
+        let mut batch = Batch::default();
         loop {
-            let mut flushes = Vec::new();
-            let (batch, open) = collect(queue, &mut flushes);
-            if !batch.is_empty()
-                && let Err(error) = self.write(&batch)
+            let open = queue.take(&mut batch, PRUNE_EVERY);
+            if !batch.records.is_empty()
+                && let Err(error) = self.write(&batch.records)
             {
-                tracing::error!(%error, records = batch.len(), "the log store refused records; they are lost");
+                let records = batch.records.len();
+                tracing::error!(%error, records, "the log store refused records; they are lost");
             }
-            for flush in flushes {
+            written += batch.records.len();
+            batch.records.clear();
+            for flush in batch.flushes.drain(..) {
                 let _ = flush.send(());
             }
             let dropped = self.dropped.swap(0, Ordering::Relaxed);
             if dropped > 0 {
                 tracing::warn!(dropped, "log records were dropped because the queue was full");
             }
-            if Instant::now() >= prune_at {
+            if Instant::now() >= prune_at || written >= PRUNE_RECORDS {
                 prune_at = Instant::now() + PRUNE_EVERY;
+                written = 0;
                 if let Err(error) = self.prune() {
                     tracing::error!(%error, "old log records could not be deleted");
                 }
@@ -74,11 +89,12 @@ impl Writer {
 
     fn write(&mut self, batch: &[Record]) -> Result<(), DatabaseError> {
         self.database.transaction(Access::Write, |transaction| {
+            let mut access = transaction.prepare(INSERT_ACCESS)?;
+            let mut audit = transaction.prepare(INSERT_AUDIT)?;
             for record in batch {
                 match record {
-                    Record::Access(record) => insert_access(transaction, record)?,
-                    Record::Audit(record) => insert_audit(transaction, record)?,
-                    Record::Flush(_) => {}
+                    Record::Access(record) => insert_access(&mut *access, record)?,
+                    Record::Audit(record) => insert_audit(&mut *audit, record)?,
                 }
             }
             Ok::<(), DatabaseError>(())
@@ -91,15 +107,24 @@ impl Writer {
     pub(super) fn prune(&self) -> Result<(), DatabaseError> {
         let oldest_ms = self.newest_ms - i64::from(self.limits.age_days) * 86_400_000;
         self.database.transaction(Access::Write, |transaction| {
-            for sql in ["delete from access_log where at_ms < $1", "delete from audit_event where at_ms < $1"]
-            {
-                transaction.execute(sql, &[Parameter::Integer(oldest_ms)])?;
+            for table in ["access_log", "audit_event"] {
+                // Records come in the order of time, give or take a request: what is older than the first that
+                // stays goes, and the rest of a large table is not read.
+                let sql = format!(
+                    "delete from {table} where id < coalesce(
+                       (select id from {table} where at_ms >= $1 order by id limit 1),
+                       (select max(id) + 1 from {table}))"
+                );
+                transaction.execute(&sql, &[Parameter::Integer(oldest_ms)])?;
             }
             Ok::<(), DatabaseError>(())
         })?;
-        while self.bytes_in_use()? > self.limits.size_bytes {
-            if self.delete_oldest_tenth()? == 0 {
-                break;
+        // The access log goes first: a flood of requests must not wash the audit trail away.
+        for table in [ACCESS_TABLE, AUDIT_TABLE] {
+            while self.bytes_in_use()? > self.limits.size_bytes {
+                if self.delete_oldest_tenth(table)? == 0 {
+                    break;
+                }
             }
         }
         Ok(())
@@ -122,18 +147,9 @@ impl Writer {
         Ok(bytes)
     }
 
-    fn delete_oldest_tenth(&self) -> Result<usize, DatabaseError> {
+    fn delete_oldest_tenth(&self, sql: &str) -> Result<usize, DatabaseError> {
         tracing::info!(file = %self.path.display(), "the logs reached their size limit; the oldest tenth goes");
-        self.database.transaction(Access::Write, |transaction| {
-            let mut deleted = 0;
-            for sql in [
-                "delete from access_log where id <= (select min(id) + (max(id) - min(id) + 10) / 10 from access_log)",
-                "delete from audit_event where id <= (select min(id) + (max(id) - min(id) + 10) / 10 from audit_event)",
-            ] {
-                deleted += transaction.execute(sql, &[])?;
-            }
-            Ok(deleted)
-        })
+        self.database.transaction(Access::Write, |transaction| transaction.execute(sql, &[]))
     }
 }
 
@@ -142,83 +158,42 @@ impl Record {
         match self {
             Self::Access(record) => record.at_ms,
             Self::Audit(record) => record.at_ms,
-            Self::Flush(_) => 0,
         }
     }
 }
 
-/// Takes what is queued, at most a batch; says whether the queue is still open.
-fn collect(
-    queue: &Receiver<Record>,
-    flushes: &mut Vec<std::sync::mpsc::SyncSender<()>>,
-) -> (Vec<Record>, bool) {
-    let mut batch = Vec::new();
-    let first = match queue.recv_timeout(PRUNE_EVERY) {
-        Ok(record) => record,
-        Err(RecvTimeoutError::Timeout) => return (batch, true),
-        Err(RecvTimeoutError::Disconnected) => return (batch, false),
-    };
-    let until = Instant::now() + BATCH_WAIT;
-    let mut next = Some(first);
-    while let Some(record) = next.take() {
-        match record {
-            Record::Flush(done) => {
-                flushes.push(done);
-                return (batch, true);
-            }
-            record => batch.push(record),
-        }
-        if batch.len() == BATCH_RECORDS {
-            break;
-        }
-        next = match queue.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Ok(record) => Some(record),
-            Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => return (batch, false),
-        };
-    }
-    (batch, true)
-}
-
-fn insert_access(transaction: &dyn Transaction, record: &AccessRecord) -> Result<(), DatabaseError> {
-    let (path, reason, method) = (clean(&record.path), clean(&record.reason), clean(&record.method));
-    transaction.execute(
-        "insert into access_log
-           (at_ms, request_id, address, method, path, route, client, status, outcome, reason, duration_us)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-        &[
-            Parameter::Integer(record.at_ms),
-            Parameter::Text(&record.request_id),
-            Parameter::Text(&record.address),
-            Parameter::Text(&method),
-            Parameter::Text(&path),
-            record.route.as_deref().into(),
-            record.client.as_deref().into(),
-            Parameter::Integer(i64::from(record.status)),
-            Parameter::Text(record.outcome),
-            Parameter::Text(&reason),
-            Parameter::Integer(record.duration_us),
-        ],
-    )?;
+fn insert_access(insert: &mut dyn Prepared, record: &AccessRecord) -> Result<(), DatabaseError> {
+    let (path, reason, method) = (clean(&record.path), clean(&record.reason), clean(record.method.as_str()));
+    let address = record.address.to_string();
+    insert.execute(&[
+        Parameter::Integer(record.at_ms),
+        Parameter::Text(&record.request_id),
+        Parameter::Text(&address),
+        Parameter::Text(&method),
+        Parameter::Text(&path),
+        record.route.as_deref().into(),
+        record.client.as_deref().into(),
+        Parameter::Integer(i64::from(record.status)),
+        Parameter::Text(record.outcome),
+        Parameter::Text(&reason),
+        Parameter::Integer(record.duration_us),
+    ])?;
     Ok(())
 }
 
-fn insert_audit(transaction: &dyn Transaction, record: &AuditRecord) -> Result<(), DatabaseError> {
-    let (reason, detail) = (clean(&record.reason), record.detail.as_deref().map(clean));
-    transaction.execute(
-        "insert into audit_event (at_ms, request_id, address, event, outcome, reason, schema, client, detail)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        &[
-            Parameter::Integer(record.at_ms),
-            record.request_id.as_deref().into(),
-            record.address.as_deref().into(),
-            Parameter::Text(record.event),
-            Parameter::Text(record.outcome),
-            Parameter::Text(&reason),
-            record.schema.as_deref().into(),
-            record.client.as_deref().into(),
-            detail.as_deref().into(),
-        ],
-    )?;
+fn insert_audit(insert: &mut dyn Prepared, record: &AuditRecord) -> Result<(), DatabaseError> {
+    let address = record.address.map(|address| address.to_string());
+    let detail = record.detail.as_deref().map(clean);
+    insert.execute(&[
+        Parameter::Integer(record.at_ms),
+        record.request_id.as_deref().into(),
+        address.as_deref().into(),
+        Parameter::Text(record.event),
+        Parameter::Text(record.outcome),
+        Parameter::Text(record.reason),
+        record.schema.as_deref().into(),
+        record.client.as_deref().into(),
+        detail.as_deref().into(),
+    ])?;
     Ok(())
 }

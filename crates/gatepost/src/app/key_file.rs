@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use anyhow::{Context as _, bail};
 use gatepost_oauth::{KeyFile, KeyRing};
 
+use super::KEYS_VARIABLE;
 use super::clock::fill_random;
 
 const HEAD: &str = "\
@@ -62,13 +63,26 @@ impl KeySource {
 
     /// Replaces the file in one step; a reader sees the old keys or the new ones.
     pub fn save(&self, ring: &KeyRing) -> anyhow::Result<()> {
-        let Self::File(path) = self else { bail!("the keys come from GATEPOST_KEYS; change them there") };
+        let Self::File(path) = self else { bail!("the keys come from {KEYS_VARIABLE}; change them there") };
         let text = format!("{HEAD}{}", toml::to_string(&ring.to_file())?);
-        let temporary = path.with_extension("new");
+        let temporary = path.with_extension(format!("new-{}", std::process::id()));
         let _ = fs::remove_file(&temporary);
         write_private(&temporary, text.as_bytes())
             .with_context(|| format!("key file {}", temporary.display()))?;
-        fs::rename(&temporary, path).with_context(|| format!("key file {}", path.display()))
+        fs::rename(&temporary, path).with_context(|| format!("key file {}", path.display()))?;
+        sync_folder(path).with_context(|| format!("folder of {}", path.display()))
+    }
+
+    /// Changes the keys. Two processes that do it at a time wait for each other.
+    pub fn change<T>(&self, work: impl FnOnce(&mut KeyRing) -> anyhow::Result<T>) -> anyhow::Result<T> {
+        let Self::File(path) = self else { bail!("the keys come from {KEYS_VARIABLE}; change them there") };
+        let lock = path.with_extension("lock");
+        let lock = fs::File::create(&lock).with_context(|| format!("lock file {}", lock.display()))?;
+        lock.lock()?;
+        let mut ring = self.load()?;
+        let outcome = work(&mut ring)?;
+        self.save(&ring)?;
+        Ok(outcome)
     }
 
     /// Changes whenever the file does.
@@ -89,6 +103,25 @@ impl std::fmt::Display for KeySource {
     }
 }
 
+/// Makes a folder, and those above it, that only its owner can look into. Existing ones stay as they are.
+pub fn make_private_folder(path: &Path) -> std::io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+/// Makes sure that a new name in a folder survives a power cut.
+fn sync_folder(file: &Path) -> std::io::Result<()> {
+    #[cfg(unix)]
+    if let Some(folder) = file.parent() {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        fs::File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
+
 /// Writes a file that only its owner can read, and makes sure that it is on disk.
 pub fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut options = fs::OpenOptions::new();
@@ -96,6 +129,9 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
+    // One that was there keeps its mode otherwise.
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
     file.write_all(bytes)?;
     file.sync_all()
 }

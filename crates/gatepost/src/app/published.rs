@@ -39,6 +39,8 @@ pub struct PublishedTemplate {
     pub module: Arc<Module>,
     /// Which of the module's templates it is.
     pub index: usize,
+    /// `module pattern`, for logs.
+    pub route: Arc<str>,
     /// What can lock or open it, found in advance.
     pub locks: TemplateLocks,
     /// The URL of its module in the metadata catalog.
@@ -167,8 +169,15 @@ impl PublishedTemplate {
             let index = template.handlers.iter().position(|handler| handler.method == method)?;
             Some(PublishedHandler { index, compiled: OnceLock::new() })
         });
-        let described_by = Arc::clone(described_by);
-        Self { module: Arc::clone(module), index, locks, described_by, dialect, handlers }
+        Self {
+            module: Arc::clone(module),
+            index,
+            route: format!("{} {}", module.name, template.pattern).into(),
+            locks,
+            described_by: Arc::clone(described_by),
+            dialect,
+            handlers,
+        }
     }
 
     /// The template's definition.

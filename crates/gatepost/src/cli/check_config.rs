@@ -1,8 +1,11 @@
 //! `gatepost check-config`.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use clap::Args;
+use gatepost_store::catalog::{CatalogPlace, PlaceOptions, is_postgres};
+use gatepost_store::provision::data_login_problems;
 
+use super::terminal::{print, say};
 use super::{Place, key_source};
 use crate::app::clock::Clock;
 use crate::app::{App, Open};
@@ -21,32 +24,58 @@ pub(super) struct CheckConfig {
 impl CheckConfig {
     pub(super) fn run(self) -> anyhow::Result<()> {
         if self.reference {
-            print!("{}", Config::reference());
+            print(Config::reference())?;
             return Ok(());
         }
         let config = self.place.load()?;
         config.check_serving().context("serving")?;
-        println!("configuration: good; callers use {}", config.public_url());
+        say(format_args!("configuration: good; callers use {}", config.public_url()))?;
         let keys = key_source(&config);
         let app = App::open(config, keys, Clock::System, Open::Existing)?;
-        println!("{}: good, fingerprint {}", app.key_source(), app.ring().fingerprint());
+        say(format_args!("{}: good, fingerprint {}", app.key_source(), app.ring().fingerprint()))?;
+        let place = app.config.catalog_place()?;
+        if matches!(place, CatalogPlace::Postgres(_)) {
+            say(format_args!("catalog: in {place}"))?;
+        }
         let snapshot = app.snapshot();
         let catalog = &snapshot.catalog;
-        println!(
+        say(format_args!(
             "catalog: revision {}, {} schemas, {} modules, {} privileges, {} clients",
             catalog.revision,
             catalog.schemas.len(),
             catalog.modules.len(),
             catalog.privileges.len(),
             catalog.clients.len()
-        );
+        ))?;
+        let problems = check_data_logins(&app.config, &place)?;
+        ensure!(problems.is_empty(), "{}", problems.join("; "));
         for schema in snapshot.schemas() {
             app.data(&schema.schema.name)?;
-            println!("schema {}: data opens, served at {}", schema.schema.name, schema.issuer);
+            say(format_args!("schema {}: data opens, served at {}", schema.schema.name, schema.issuer))?;
             for conflict in &schema.conflicts {
-                println!("  warning: {conflict}");
+                say(format_args!("  warning: {conflict}"))?;
             }
+        }
+        for problem in app.problems() {
+            say(format_args!("not ready: {problem}"))?;
         }
         Ok(())
     }
+}
+
+/// What is wrong with the logins of schemas whose data is in PostgreSQL.
+fn check_data_logins(config: &Config, catalog: &CatalogPlace) -> anyhow::Result<Vec<String>> {
+    let mut problems = Vec::new();
+    for (name, storage) in &config.schemas {
+        let Some(url) = storage.data.as_deref().filter(|url| is_postgres(url)) else { continue };
+        let CatalogPlace::Postgres(data) =
+            CatalogPlace::parse(url, &PlaceOptions::in_folder(&config.folder))?
+        else {
+            continue;
+        };
+        let found = data_login_problems(&data, catalog).with_context(|| format!("data of schema {name}"))?;
+        let login = data.user().unwrap_or_default();
+        problems.extend(found.iter().map(|problem| format!("schema {name}, login {login}: {problem}")));
+    }
+    Ok(problems)
 }

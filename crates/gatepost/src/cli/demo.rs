@@ -14,7 +14,8 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::serve::{bind, serve};
-use super::{init, key_source, load_config, start_logging};
+use super::terminal::{say, tell};
+use super::{catalog_url, init, key_source, load_config, start_logging};
 use crate::app::clock::Clock;
 use crate::app::key_file::write_private;
 use crate::app::{App, Open};
@@ -46,6 +47,10 @@ pub(super) struct Demo {
     /// Add this many generated employees.
     #[arg(long, value_name = "N", default_value_t = 0)]
     rows: u64,
+    /// Where the catalog is: `postgres://…`; without it, a SQLite file in the folder. A login that may make logins is
+    /// used once, to make the catalog's own.
+    #[arg(long, value_name = "URL")]
+    catalog_url: Option<String>,
 }
 
 /// What `DIR/demo.json` tells.
@@ -66,8 +71,12 @@ impl Demo {
     pub(super) fn run(self) -> anyhow::Result<()> {
         ensure!(self.listen.ip().is_loopback(), "the demo listens on loopback only");
         fs::create_dir_all(&self.data).with_context(|| format!("folder {}", self.data.display()))?;
-        write_configuration(&self.data)?;
+        let catalog_url = self.catalog_url.as_deref();
+        let made = write_configuration(&self.data, catalog_url)?;
         let mut config = load_config(&self.data, None)?;
+        if !made {
+            catalog_url::check_same(&config, catalog_url)?;
+        }
         if !config.demo {
             bail!(
                 "{} holds an installation that is no demo; serve it with `gatepost serve`",
@@ -100,14 +109,18 @@ impl Demo {
     }
 }
 
-fn write_configuration(folder: &Path) -> anyhow::Result<()> {
+/// Writes the configuration of a new folder; says whether it did.
+fn write_configuration(folder: &Path, catalog_url: Option<&str>) -> anyhow::Result<bool> {
     let file = folder.join(CONFIG_FILE);
     if file.exists() {
-        return Ok(());
+        return Ok(false);
     }
-    let text =
-        "# A sample installation, made by `gatepost demo`. It is served on loopback only.\ndemo = true\n";
-    fs::write(&file, text).with_context(|| file.display().to_string())
+    let catalog = catalog_url::section(folder, catalog_url)?;
+    let text = format!(
+        "# A sample installation, made by `gatepost demo`. It is served on loopback only.\ndemo = true\n{catalog}"
+    );
+    fs::write(&file, text).with_context(|| file.display().to_string())?;
+    Ok(true)
 }
 
 /// Makes what is missing; what a person changed meanwhile stays.
@@ -126,7 +139,7 @@ fn make_sample(app: &App, rows: u64) -> anyhow::Result<()> {
     let generated =
         first_integer(&query(app, &format!("select count(*) from emp where empno >= {FIRST_GENERATED}"))?);
     if rows > generated.unwrap_or(0) as u64 {
-        println!("Making {rows} employees …");
+        tell(format_args!("Making {rows} employees …"));
         init::run_script(app, SCHEMA, &generator(rows), "demo")?;
     }
     Ok(())
@@ -223,7 +236,8 @@ fn describe(app: &App, secrets: [String; 2]) -> anyhow::Result<Description> {
 }
 
 fn print(demo: &Description, file: &Path) {
-    println!(
+    // A server goes on without anybody who reads this; programs read the file.
+    let _ = say(format_args!(
         "Gatepost demo: schema hr, tables emp and dept, one locked module, one public.
 
 1. Without a token the door is shut (401):
@@ -247,5 +261,5 @@ Ready. Ctrl-C stops it; the folder stays.",
         public = demo.public_url,
         folder = file.parent().unwrap_or(Path::new(".")).display(),
         file = file.display(),
-    );
+    ));
 }

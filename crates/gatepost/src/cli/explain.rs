@@ -6,6 +6,7 @@ use gatepost_rest::access::{Principal, Reason, RequestMethod, Verdict};
 use gatepost_rest::path::RequestPath;
 
 use super::Place;
+use super::terminal::say;
 use crate::app::principals::KnownClient;
 
 /// Say whether a client may make a request, and why.
@@ -58,17 +59,17 @@ impl Explain {
         let locks = found.as_ref().map(|found| &found.value.locks);
         let verdict =
             schema.rules.decide(locks, tail, RequestMethod::from(&method), &principal, &mut reasons);
-        println!("schema {}, {}", schema.schema.name, describe(known.map(AsRef::as_ref)));
+        say(format_args!("schema {}, {}", schema.schema.name, describe(known.map(AsRef::as_ref))))?;
         match &found {
-            Some(found) => println!(
+            Some(found) => say(format_args!(
                 "route: module {}, template {}",
                 found.value.module.name,
                 found.value.template().pattern
-            ),
-            None => println!("route: none; nothing is published at this path"),
+            ))?,
+            None => say("route: none; nothing is published at this path")?,
         }
         for (number, reason) in reasons.iter().enumerate() {
-            println!("{:>3}. {reason}", number + 1);
+            say(format_args!("{:>3}. {reason}", number + 1))?;
         }
         let disabled = known.is_some_and(|known| !known.client.enabled);
         if disabled {

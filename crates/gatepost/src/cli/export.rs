@@ -1,11 +1,10 @@
 //! `gatepost export`.
 
-use std::io::Write as _;
-
 use anyhow::bail;
 use clap::Args;
 
 use super::Place;
+use super::terminal::print;
 use crate::script;
 
 /// Print a schema's definitions as a script.
@@ -30,7 +29,6 @@ impl Export {
             bail!("there is no schema `{}`; there are: {}", self.schema, known.join(", "));
         };
         let text = script::export(catalog, schema);
-        std::io::stdout().lock().write_all(text.as_bytes())?;
-        Ok(())
+        Ok(print(text)?)
     }
 }

@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use gatepost_store::catalog::is_postgres;
 
-use super::{key_source, load_config, start_logging};
+use super::terminal::say;
+use super::{catalog_url, key_source, load_config, start_logging};
 use crate::app::clock::Clock;
 use crate::app::{App, Open};
-use crate::config::{CONFIG_FILE, is_postgres};
+use crate::config::CONFIG_FILE;
 use crate::script::{self, ScriptOptions};
 
 /// Start an installation on an existing database.
@@ -30,6 +32,10 @@ pub(super) struct Init {
     /// Make the database file when it does not exist.
     #[arg(long)]
     create: bool,
+    /// Where the catalog is: `postgres://…`; without it, a SQLite file in the folder. A login that may make logins is
+    /// used once, to make the catalog's own.
+    #[arg(long, value_name = "URL")]
+    catalog_url: Option<String>,
 }
 
 impl Init {
@@ -38,19 +44,29 @@ impl Init {
         let data = absolute_data_url(&self.data_url, self.create)?;
         fs::create_dir_all(&self.folder).with_context(|| format!("folder {}", self.folder.display()))?;
         let file = self.folder.join(CONFIG_FILE);
-        if !file.exists() {
-            fs::write(&file, configuration(&schema, &data)).with_context(|| file.display().to_string())?;
+        let catalog_url = self.catalog_url.as_deref();
+        let present = file.exists();
+        if !present {
+            let text = configuration(&schema, &data) + &catalog_url::section(&self.folder, catalog_url)?;
+            fs::write(&file, text).with_context(|| file.display().to_string())?;
         }
         let config = load_config(&self.folder, None)?;
+        if present {
+            catalog_url::check_same(&config, catalog_url)?;
+        }
         start_logging(&config);
         let keys = key_source(&config);
         let app = App::open(config, keys, Clock::System, Open::Create)?;
         if app.snapshot().catalog.schema_by_name(&schema).is_none() {
             run_script(&app, &schema, "begin ords.enable_schema; commit; end;", "init")?;
         }
-        println!("{} is ready. Schema {schema} is enabled at {}", self.folder.display(), app.issuer(&schema));
-        println!("Next: gatepost sql --data {} --schema {schema} FILE", self.folder.display());
-        println!("      gatepost serve --data {}", self.folder.display());
+        say(format_args!(
+            "{} is ready. Schema {schema} is enabled at {}",
+            self.folder.display(),
+            app.issuer(&schema)
+        ))?;
+        say(format_args!("Next: gatepost sql --data {} --schema {schema} FILE", self.folder.display()))?;
+        say(format_args!("      gatepost serve --data {}", self.folder.display()))?;
         Ok(())
     }
 }

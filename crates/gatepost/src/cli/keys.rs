@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::terminal::{Unwritten, say};
 use super::{Place, start_logging};
 use crate::app::clock::{fill_random, rfc3339};
 use crate::app::{App, Open, clock::Clock};
@@ -58,31 +59,35 @@ impl Keys {
         start_logging(&config);
         let source = super::key_source(&config);
         let app = App::open(config, source, Clock::System, Open::Existing)?;
-        let mut ring = app.ring().as_ref().clone();
         let now_ms = app.clock.now_ms();
-        match self.action {
-            Action::List => {
-                list(&app);
-                return Ok(());
-            }
+        let keys = app.key_source();
+        // Told when it is saved, not before.
+        let told = match self.action {
+            Action::List => return Ok(list(&app)?),
             Action::Rotate { kind: Kind::Sealing } => {
                 let active_from_ms = now_ms + PUBLISHED_BEFORE_MS;
-                let id = ring.rotate_sealing(&mut fill_random, now_ms, active_from_ms)?;
-                println!("sealing key {id} signs from {}", rfc3339(active_from_ms));
+                let id =
+                    keys.change(|ring| Ok(ring.rotate_sealing(&mut fill_random, now_ms, active_from_ms)?))?;
+                format!("sealing key {id} signs from {}", rfc3339(active_from_ms))
             }
             Action::Rotate { kind: Kind::Pepper } => {
-                println!("pepper {} is used for new secrets", ring.rotate_pepper(&mut fill_random, now_ms)?);
+                let id = keys.change(|ring| Ok(ring.rotate_pepper(&mut fill_random, now_ms)?))?;
+                format!("pepper {id} is used for new secrets")
             }
             Action::Rotate { kind: Kind::Vault } => {
-                println!("vault key {} seals from now on", ring.rotate_vault(&mut fill_random, now_ms)?);
+                let id = keys.change(|ring| Ok(ring.rotate_vault(&mut fill_random, now_ms)?))?;
+                format!("vault key {id} seals from now on")
             }
-            Action::Prune => println!("{} sealing keys removed", ring.prune(now_ms, lifetime_ms(&app))),
+            Action::Prune => {
+                let lifetime_ms = lifetime_ms(&app);
+                format!("{} sealing keys removed", keys.change(|ring| Ok(ring.prune(now_ms, lifetime_ms)))?)
+            }
             Action::Remove { id } => {
-                ring.remove_sealing(id)?;
-                println!("sealing key {id} is removed; its tokens open nothing any more");
+                keys.change(|ring| Ok(ring.remove_sealing(id)?))?;
+                format!("sealing key {id} is removed; its tokens open nothing any more")
             }
-        }
-        app.key_source().save(&ring)
+        };
+        Ok(say(told)?)
     }
 }
 
@@ -94,14 +99,14 @@ fn lifetime_ms(app: &App) -> i64 {
     (i64::from(longest) * 1_000).max(TOKEN_LIFETIME_MS)
 }
 
-fn list(app: &App) {
+fn list(app: &App) -> Result<(), Unwritten> {
     let ring = app.ring();
-    println!("{}, fingerprint {}", app.key_source(), ring.fingerprint());
+    say(format_args!("{}, fingerprint {}", app.key_source(), ring.fingerprint()))?;
     let signing = ring.signing_key(app.clock.now_ms()).id();
     for key in ring.sealing_keys() {
         let state = if key.id() == signing { "signs" } else { "verifies" };
-        println!("sealing key {}: made {}, {state}", key.id(), rfc3339(key.created_ms()));
+        say(format_args!("sealing key {}: made {}, {state}", key.id(), rfc3339(key.created_ms())))?;
     }
-    println!("pepper {}: made {}", ring.pepper().id(), rfc3339(ring.pepper().created_ms()));
-    println!("vault key {}: made {}", ring.vault_key().id(), rfc3339(ring.vault_key().created_ms()));
+    say(format_args!("pepper {}: made {}", ring.pepper().id(), rfc3339(ring.pepper().created_ms())))?;
+    say(format_args!("vault key {}: made {}", ring.vault_key().id(), rfc3339(ring.vault_key().created_ms())))
 }

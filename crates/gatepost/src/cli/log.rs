@@ -3,6 +3,7 @@
 use clap::Args;
 use gatepost_store::data::SessionValue;
 
+use super::terminal::Unwritten;
 use super::{Place, table};
 use crate::app::clock::rfc3339;
 
@@ -34,7 +35,7 @@ impl Log {
                     [at, entry.author, entry.source, entry.action, entry.kind, entry.name].map(text).to_vec()
                 })
                 .collect();
-            table::write(&mut out, &columns, &rows)?;
+            table::write(&mut out, &columns, &rows).map_err(Unwritten::from)?;
             return Ok(());
         }
         let records = app.logs.list_access(self.limit)?;
@@ -46,17 +47,17 @@ impl Log {
                 vec![
                     text(rfc3339(record.at_ms)),
                     SessionValue::Integer(i64::from(record.status)),
-                    text(record.method),
+                    text(record.method.to_string()),
                     text(record.path),
-                    record.client.map_or(SessionValue::Null, text),
-                    text(record.reason),
+                    record.client.map_or(SessionValue::Null, |client| text(client.to_string())),
+                    text(record.reason.into_owned()),
                     SessionValue::Integer(record.duration_us),
-                    text(record.address),
+                    text(record.address.to_string()),
                     text(record.request_id),
                 ]
             })
             .collect();
-        table::write(&mut out, &columns, &rows)?;
+        table::write(&mut out, &columns, &rows).map_err(Unwritten::from)?;
         Ok(())
     }
 }

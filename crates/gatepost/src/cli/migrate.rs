@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::Place;
+use super::terminal::say;
 
 /// Bring the catalog's tables to this version.
 ///
@@ -17,7 +18,7 @@ pub(super) struct Migrate {
 impl Migrate {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let app = self.place.open()?;
-        println!("the catalog is at table version {}", app.store.table_version()?);
+        say(format_args!("the catalog is at table version {}", app.store.table_version()?))?;
         Ok(())
     }
 }

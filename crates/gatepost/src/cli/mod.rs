@@ -1,16 +1,20 @@
 //! The command line: one command a file. Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
 
+mod catalog_url;
 mod check_config;
+mod copy_catalog;
 mod demo;
 mod explain;
 mod export;
 mod init;
+mod init_db;
 mod keys;
 mod log;
 mod migrate;
 mod serve;
 mod sql;
 mod table;
+mod terminal;
 mod token;
 
 use std::path::{Path, PathBuf};
@@ -23,6 +27,7 @@ use crate::app::clock::Clock;
 use crate::app::key_file::KeySource;
 use crate::app::{App, KEYS_VARIABLE, Open};
 use crate::config::{CONFIG_FILE, Config, LogFormat};
+use terminal::Unwritten;
 
 const EXAMPLES: &str = "\
 First steps:
@@ -47,6 +52,8 @@ enum Command {
     Demo(demo::Demo),
     /// Start an installation on an existing database.
     Init(init::Init),
+    /// Print or apply the SQL that makes Gatepost's logins in a PostgreSQL database.
+    InitDb(init_db::InitDb),
     /// Serve the APIs.
     Serve(serve::Serve),
     /// Run a script of definitions, queries and changes: SQL Commands in the terminal.
@@ -61,6 +68,8 @@ enum Command {
     CheckConfig(check_config::CheckConfig),
     /// Bring the catalog's tables to this version.
     Migrate(migrate::Migrate),
+    /// Copy a catalog to another database.
+    CopyCatalog(copy_catalog::CopyCatalog),
     /// List, rotate and remove keys.
     Keys(keys::Keys),
     /// Show the newest requests of the access log, or the newest changes of the catalog.
@@ -108,9 +117,16 @@ impl Place {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+/// Reads the configuration. The one place that reads the environment.
 fn load_config(folder: &Path, file: Option<&Path>) -> anyhow::Result<Config> {
-    Ok(Config::load(folder, file, std::env::vars())?)
+    let mut variables = Vec::new();
+    for (name, value) in std::env::vars_os() {
+        // Names and values of other programs can be any bytes.
+        let Some(name) = name.to_str().filter(|name| name.starts_with("GATEPOST_")) else { continue };
+        let Ok(value) = value.into_string() else { bail!("variable {name} is not UTF-8") };
+        variables.push((name.to_owned(), value));
+    }
+    Ok(Config::load(folder, file, variables)?)
 }
 
 #[expect(clippy::disallowed_methods, reason = "keys can come from the environment instead of a file")]
@@ -126,8 +142,12 @@ fn start_logging(config: &Config) {
     let level = tracing_subscriber::EnvFilter::try_new(&config.log.level)
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(level).with_ansi(ansi).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(level)
+        .with_ansi(ansi)
+        .with_writer(std::io::stderr)
+        // A line that cannot be written, on a full disk, would be complained about there, with a panic.
+        .log_internal_errors(false);
     // A second call, in a test that runs several commands, keeps the first subscriber.
     let _ = match config.log.format {
         LogFormat::Text => builder.try_init(),
@@ -138,12 +158,14 @@ fn start_logging(config: &Config) {
 /// Parses the arguments and runs the command.
 pub fn main() -> ExitCode {
     if std::env::args_os().len() < 2 {
-        eprintln!("{}", Cli::command().render_help());
+        terminal::tell(Cli::command().render_help());
         return ExitCode::from(2);
     }
     let outcome = match Cli::parse().command {
         Command::Demo(command) => command.run(),
         Command::Init(command) => command.run(),
+        Command::InitDb(command) => command.run(),
+        Command::CopyCatalog(command) => command.run(),
         Command::Serve(command) => command.run(),
         Command::Sql(command) => command.run(),
         Command::Export(command) => command.run(),
@@ -157,7 +179,9 @@ pub fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("gatepost: {error:#}");
+            if !error.downcast_ref::<Unwritten>().is_some_and(Unwritten::is_closed) {
+                terminal::tell(format_args!("gatepost: {error:#}"));
+            }
             ExitCode::FAILURE
         }
     }

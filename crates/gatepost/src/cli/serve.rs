@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::Args;
 
+use super::terminal::say;
 use super::{Place, key_source, start_logging};
 use crate::app::clock::Clock;
 use crate::app::{App, Open, Watch};
@@ -32,7 +33,8 @@ impl Serve {
         let keys = key_source(&config);
         let app = App::open(config, keys, Clock::System, Open::Existing)?;
         serve(&Arc::new(app), socket, |app| {
-            println!("gatepost serves {}", app.base_url);
+            // A server goes on without anybody who reads this.
+            let _ = say(format_args!("gatepost serves {}", app.base_url));
             Ok(())
         })
     }
@@ -56,8 +58,10 @@ pub(super) fn serve(
     let watch = Watch::start(app)?;
     runtime.block_on(async {
         let listener = Listener::new(socket, app)?;
+        // Before anybody is told that it is ready: who stops it right away stops it well.
+        let stop = stop_signal()?;
         ready(app)?;
-        listener.serve(Arc::clone(app), stop_signal()).await;
+        listener.serve(Arc::clone(app), stop).await;
         anyhow::Ok(())
     })?;
     drop(watch);
@@ -66,27 +70,30 @@ pub(super) fn serve(
     Ok(())
 }
 
-/// Resolves on Ctrl-C and, where there is such a thing, on SIGTERM.
-async fn stop_signal() {
-    let interrupt = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
+/// Resolves on Ctrl-C and, where there is such a thing, on SIGTERM. From the call on neither ends the process by
+/// itself.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     #[cfg(unix)]
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
+    let stop = {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (mut interrupt, mut terminate) =
+            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
             }
-            Err(_) => std::future::pending().await,
         }
     };
     #[cfg(not(unix))]
-    let terminate = std::future::pending::<()>();
-    tokio::select! {
-        () = interrupt => {}
-        () = terminate => {}
-    }
-    tracing::info!("stopping: requests in flight are finished");
+    let stop = {
+        let mut interrupt = tokio::signal::windows::ctrl_c()?;
+        async move {
+            interrupt.recv().await;
+        }
+    };
+    Ok(async move {
+        stop.await;
+        tracing::info!("stopping: requests in flight are finished");
+    })
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 
+use super::terminal::{self, Unwritten};
 use super::{Place, table};
 use crate::script::{self, Event, ScriptOptions};
 
@@ -80,18 +81,18 @@ impl Sql {
             }
         });
         if closed.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::BrokenPipe) {
-            closed.context("standard output")?;
+            closed.map_err(Unwritten::from)?;
         }
         match outcome {
             Ok(report) => {
                 if !report.is_empty() {
-                    eprint!("{report}");
+                    terminal::tell(report.to_string().trim_end());
                 }
                 Ok(())
             }
             Err(failure) => {
                 if !failure.report.is_empty() {
-                    eprint!("{}", failure.report);
+                    terminal::tell(failure.report.to_string().trim_end());
                 }
                 Err(anyhow::anyhow!("{failure}"))
             }
@@ -108,7 +109,7 @@ impl Sql {
             file.take(SCRIPT_BYTES_MAX + 1).read_to_end(&mut bytes)?;
         } else {
             if io::stdin().is_terminal() {
-                eprintln!("Reading a script from the terminal; end it with Ctrl-D.");
+                terminal::tell("Reading a script from the terminal; end it with Ctrl-D.");
             }
             io::stdin().lock().take(SCRIPT_BYTES_MAX + 1).read_to_end(&mut bytes)?;
         }
@@ -129,7 +130,7 @@ fn print(format: Format, event: &Event) -> io::Result<()> {
                 Format::Csv => table::write_csv(&mut out, columns, rows)?,
             }
             if *truncated {
-                eprintln!("(more rows than are shown)");
+                terminal::tell("(more rows than are shown)");
             }
         }
         // Machine formats keep standard output for rows.
@@ -138,7 +139,7 @@ fn print(format: Format, event: &Event) -> io::Result<()> {
             None => tell(format, &mut out, verb)?,
         },
         Event::Output(line) => tell(format, &mut out, line)?,
-        Event::Note { line, text } => eprintln!("note, line {line}: {text}"),
+        Event::Note { line, text } => terminal::tell(format_args!("note, line {line}: {text}")),
         Event::BlockDone { line, changes } => {
             tell(format, &mut out, &format!("block at line {line}: done"))?;
             for change in changes {
@@ -153,7 +154,7 @@ fn tell(format: Format, out: &mut impl io::Write, line: &str) -> io::Result<()> 
     match format {
         Format::Table => writeln!(out, "{line}"),
         Format::Json | Format::Csv => {
-            eprintln!("{line}");
+            terminal::tell(line);
             Ok(())
         }
     }

@@ -7,6 +7,8 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::terminal::say;
+
 const SECRET_VARIABLE: &str = "GATEPOST_CLIENT_SECRET";
 
 /// Get an access token with the client credentials grant.
@@ -37,13 +39,13 @@ impl Token {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let answer = runtime.block_on(self.request(&secret))?;
         if self.json {
-            println!("{answer}");
+            say(answer)?;
             return Ok(());
         }
         let Some(token) = answer.get("access_token").and_then(serde_json::Value::as_str) else {
             bail!("the answer of {} holds no access token", self.url);
         };
-        println!("{token}");
+        say(token)?;
         Ok(())
     }
 

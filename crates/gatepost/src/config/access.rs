@@ -30,7 +30,7 @@ section! {
     Oauth {
         /// Lifetime of access tokens, in seconds; a client can have its own.
         access_token_seconds: u32 = 3_600,
-        /// Allow lifetimes of more than a day.
+        /// Allow lifetimes of more than a day; without it a client's own longer one counts as a day.
         allow_long_tokens: bool = false,
         /// Origins that may call the token endpoint from a browser.
         token_origins: Vec<String> = Vec::new(),
@@ -48,6 +48,13 @@ section! {
         slow_checks: usize = 2,
         /// Chosen secrets that may wait to be checked; further ones get 503.
         slow_checks_waiting: usize = 32,
+    }
+}
+
+impl Oauth {
+    /// The longest lifetime that a token can get, in seconds.
+    pub fn longest_token_seconds(&self) -> u32 {
+        if self.allow_long_tokens { u32::MAX } else { 86_400 }
     }
 }
 

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gatepost_rest::render::Zone;
+use gatepost_store::catalog::{CatalogPlace, PlaceOptions, is_postgres, redact};
 use gatepost_store::data::{DataLocation, PostgresOptions};
 use http::Uri;
 
@@ -93,8 +94,8 @@ impl Config {
     }
 
     fn parse(text: &str, variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
-        let from_file: Self = toml::from_str(text).map_err(|error| ConfigError(error.to_string()))?;
-        let mut table: toml::Table = toml::from_str(text).map_err(|error| ConfigError(error.to_string()))?;
+        let from_file: Self = toml::from_str(text).map_err(|error| place(&error, text))?;
+        let mut table: toml::Table = toml::from_str(text).map_err(|error| place(&error, text))?;
         let mut names = Vec::new();
         for (name, value) in variables {
             if name.starts_with("GATEPOST_") && !OTHER_VARIABLES.contains(&name.as_str()) {
@@ -131,6 +132,16 @@ impl Config {
         if let Some(url) = &self.server.public_url {
             check_public_url(url)?;
         }
+        self.check_counts()?;
+        if let Err(error) = tracing_subscriber::EnvFilter::try_new(&self.log.level) {
+            return Err(ConfigError(format!("log.level: `{}`: {error}", self.log.level)));
+        }
+        if self.poll() > Duration::from_millis(u64::from(self.access.max_stale_seconds) * 500) {
+            return refuse(
+                "catalog.poll_ms must be at most half of access.max_stale_seconds: else everything that is not \
+                 public is refused between two polls",
+            );
+        }
         for (name, storage) in &self.schemas {
             if Zone::parse(&storage.time_zone).is_none() {
                 return Err(ConfigError(format!(
@@ -139,7 +150,28 @@ impl Config {
                 )));
             }
         }
-        self.sqlite_path(&self.catalog.url).map(|_| ())
+        self.catalog_place().map(|_| ())
+    }
+
+    /// Checks counts of things that are made at the start: none of them is endless.
+    fn check_counts(&self) -> Result<(), ConfigError> {
+        let (limits, oauth) = (&self.limits, &self.oauth);
+        for (key, count, least, most) in [
+            ("limits.connections", limits.connections, 1, 1_000_000),
+            ("limits.connections_per_address", limits.connections_per_address, 1, 1_000_000),
+            ("limits.header_seconds", limits.header_seconds as usize, 1, 86_400),
+            ("limits.header_bytes", limits.header_bytes, 1_024, 16 * 1024 * 1024),
+            ("limits.readers", limits.readers, 1, 1_024),
+            ("limits.streams", limits.streams, 1, 1_024),
+            ("limits.queue", limits.queue, 1, 1_000_000),
+            ("oauth.slow_checks", oauth.slow_checks, 1, 1_024),
+            ("oauth.slow_checks_waiting", oauth.slow_checks_waiting, 0, 1_000_000),
+        ] {
+            if !(least..=most).contains(&count) {
+                return Err(ConfigError(format!("{key} is {count}: it must be from {least} to {most}")));
+            }
+        }
+        Ok(())
     }
 
     /// Checks what only matters to a program that serves.
@@ -182,6 +214,23 @@ impl Config {
         self.folder.join(path)
     }
 
+    /// Where the catalog is.
+    pub fn catalog_place(&self) -> Result<CatalogPlace, ConfigError> {
+        let options = PlaceOptions {
+            folder: &self.folder,
+            schema: &self.catalog.schema,
+            password_file: self.catalog.password_file.as_deref(),
+        };
+        CatalogPlace::parse(&self.catalog.url, &options)
+            .map_err(|error| ConfigError(format!("catalog.url: {error}")))
+    }
+
+    /// How often other processes' commits are looked for.
+    pub fn poll(&self) -> Duration {
+        let usual = if is_postgres(&self.catalog.url) { 1_000 } else { 20 };
+        Duration::from_millis(self.catalog.poll_ms.unwrap_or(usual).max(1))
+    }
+
     /// The file behind `sqlite:FILE`, from the folder.
     pub fn sqlite_path(&self, url: &str) -> Result<PathBuf, ConfigError> {
         match url.strip_prefix("sqlite:") {
@@ -215,6 +264,7 @@ impl Config {
             writers_max: storage.writers,
             wait: Duration::from_millis(u64::from(storage.wait_ms)),
             row_level_security: storage.row_level_security,
+            folder: self.folder.clone(),
             ..PostgresOptions::new(reader_url, name)
         })))
     }
@@ -252,6 +302,13 @@ impl Config {
         }
         page
     }
+}
+
+/// What is wrong and where, without the line itself: it could hold a password.
+fn place(error: &toml::de::Error, text: &str) -> ConfigError {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let line = before.map_or(1, |before| before.matches('\n').count() + 1);
+    ConfigError(format!("line {line}: {}", error.message()))
 }
 
 /// Sets `section.key` from `GATEPOST_SECTION_KEY`.
@@ -301,19 +358,6 @@ fn check_public_url(url: &str) -> Result<(), ConfigError> {
     ))
 }
 
-/// Whether a URL names a PostgreSQL database.
-pub fn is_postgres(url: &str) -> bool {
-    url.starts_with("postgres://") || url.starts_with("postgresql://")
-}
-
-/// A URL without what could be a password.
-fn redact(url: &str) -> String {
-    match (url.find("://"), url.rfind('@')) {
-        (Some(scheme), Some(at)) if at > scheme => format!("{}***{}", &url[..scheme + 3], &url[at..]),
-        _ => url.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -340,7 +384,9 @@ mod tests {
             "[oauth]\naccess_token_seconds = 100000",
             "[server]\npublic_url = \"https://user@host\"",
             "[server]\npublic_url = \"https://host/path\"",
-            "[catalog]\nurl = \"postgres://a:secret@b/c\"",
+            "[catalog]\nurl = \"postgres://a:secret@b/c?sslmode=require\"",
+            "[catalog]\nurl = \"mysql://a:secret@b/c\"",
+            "[catalog]\nurl = \"postgres://a:secret@b/c\"\nschema = \"a b\"",
             "[schemas.hr]\ntime_zone = \"Mars/Base\"",
         ] {
             let error = parse(text, &[]).unwrap_err();

@@ -184,8 +184,11 @@ impl AuthenticationFailure {
 pub async fn look_again(app: &Arc<App>, failure: AuthenticationFailure) {
     let app = Arc::clone(app);
     let keys = matches!(failure, AuthenticationFailure::NotAccepted(NotAccepted::UnknownKey));
+    if keys && !app.may_reload_keys() {
+        return;
+    }
     let look = tokio::task::spawn_blocking(move || {
-        if keys && app.may_reload_keys() {
+        if keys {
             app.reload_keys()?;
         }
         anyhow::Ok(app.refresh()?)

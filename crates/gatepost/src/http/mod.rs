@@ -76,7 +76,7 @@ pub async fn dispatch(
         response = coding::encode(response, coding).await;
     }
     respond::finish(response.headers_mut(), &facts, peer.tls);
-    note(&app, &facts, &method, raw_path, response.status().as_u16());
+    note(&app, facts, method, raw_path, response.status().as_u16());
     Ok(response)
 }
 
@@ -86,6 +86,7 @@ async fn answer(
     request: Request<Incoming>,
     facts: &mut Facts,
 ) -> Result<Response<Body>, Failure> {
+    check_header_bytes(app, &request)?;
     host::check(app, &request)?;
     if !is_known(request.method()) {
         return Err(Failure::new(Code::UnknownMethod, "This method is not known here"));
@@ -93,18 +94,17 @@ async fn answer(
     let path = RequestPath::parse(request.uri().path())
         .map_err(|bad| Failure::new(Code::BadPath, bad.to_string()))?;
     let segments: Vec<&str> = path.segments().iter().map(AsRef::as_ref).collect();
-    let local = peer.address.is_loopback() && !facts::is_forwarded(request.headers());
+    let local = || peer.address.is_loopback() && !facts::is_forwarded(request.headers());
     let context = &app.config.server.context[1..];
     let snapshot = app.snapshot();
     let snapshot: &Arc<Snapshot> = &snapshot;
     match segments.as_slice() {
-        ["healthz"] if local => health::alive(request.method()),
-        ["readyz"] if local => health::ready(app, request.method()),
+        ["healthz"] if local() => health::alive(request.method()),
+        ["readyz"] if local() => health::ready(app, request.method()),
         [".well-known", document, within, alias] if *within == context => metadata(snapshot, document, alias),
         [within, alias, ..] if *within == context => {
             let Some(schema) = snapshot.schema(alias) else { return Err(no_such_schema()) };
-            let schema = Arc::clone(schema);
-            rest::serve(&rest::Served { app, snapshot, schema: &schema, path: &path }, request, facts).await
+            rest::serve(&rest::Served { app, snapshot, schema, path: &path }, request, facts).await
         }
         _ => Err(no_such_schema()),
     }
@@ -121,6 +121,17 @@ fn metadata(snapshot: &Snapshot, document: &str, alias: &str) -> Result<Response
 
 fn no_such_schema() -> Failure {
     Failure::new(Code::NotFound, "No schema is published under the first segments of this path")
+}
+
+/// The protocol's own limit is on its buffer, which a block that arrives all at once can outgrow.
+fn check_header_bytes<B>(app: &App, request: &Request<B>) -> Result<(), Failure> {
+    let bytes_max = app.config.limits.header_bytes;
+    let lines = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    if target + lines.sum::<usize>() <= bytes_max {
+        return Ok(());
+    }
+    Err(Failure::new(Code::HeadersTooLarge, format!("The header block is larger than {bytes_max} bytes")))
 }
 
 /// Methods that this server knows at all.
@@ -155,7 +166,7 @@ async fn catch_panic(
     .await
 }
 
-fn note(app: &App, facts: &Facts, method: &Method, path: String, status: u16) {
+fn note(app: &App, facts: Facts, method: Method, path: String, status: u16) {
     let outcome = match status {
         200..400 => "allowed",
         400..500 => "refused",
@@ -168,15 +179,15 @@ fn note(app: &App, facts: &Facts, method: &Method, path: String, status: u16) {
     }
     app.logs.note_access(AccessRecord {
         at_ms: facts.at_ms,
-        request_id: facts.request_id.clone(),
-        address: facts.address.to_string(),
-        method: method.to_string(),
+        request_id: facts.request_id,
+        address: facts.address,
+        method,
         path,
-        route: facts.route.clone(),
-        client: facts.client.clone(),
+        route: facts.route,
+        client: facts.client,
         status,
         outcome,
-        reason: facts.reason.to_owned(),
+        reason: facts.reason.into(),
         duration_us: facts.started.elapsed().as_micros() as i64,
     });
 }

@@ -103,26 +103,44 @@ pub(super) fn json<T: Serialize>(status: StatusCode, document: &T) -> Response<B
     response
 }
 
-/// Headers that a handler may not set: they belong to the protocol, to the lock or to the browser's rules.
+/// Headers that a handler may not set: they belong to the protocol, to the lock, to caches that must not share
+/// what is locked, or to the browser's rules for this whole origin.
 pub(super) fn is_reserved(name: &HeaderName) -> bool {
     let name = name.as_str();
-    name.starts_with("access-control-")
-        || matches!(
-            name,
-            "connection"
-                | "content-length"
-                | "content-security-policy"
-                | "date"
-                | "keep-alive"
-                | "proxy-authenticate"
-                | "request-id"
-                | "set-cookie"
-                | "strict-transport-security"
-                | "te"
-                | "trailer"
-                | "transfer-encoding"
-                | "upgrade"
-                | "www-authenticate"
-                | "x-content-type-options"
-        )
+    let prefixes = ["access-control-", "cross-origin-", "sec-", "proxy-"];
+    prefixes.iter().any(|prefix| name.starts_with(prefix)) || RESERVED.contains(&name)
 }
+
+const RESERVED: [&str; 31] = [
+    "age",
+    "alt-svc",
+    "cache-control",
+    "clear-site-data",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-range",
+    "content-security-policy",
+    "content-security-policy-report-only",
+    "date",
+    "expires",
+    "keep-alive",
+    "nel",
+    "origin-agent-cluster",
+    "permissions-policy",
+    "pragma",
+    "refresh",
+    "report-to",
+    "reporting-endpoints",
+    "request-id",
+    "service-worker-allowed",
+    "set-cookie",
+    "strict-transport-security",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "vary",
+    "www-authenticate",
+    "x-content-type-options",
+];

@@ -10,16 +10,17 @@ use bytes::Bytes;
 use gatepost_rest::access::{Admission, RequestMethod};
 use gatepost_rest::definition::{EtagType, Handler, Method, RESERVED_SEGMENTS};
 use gatepost_rest::path::{PathTail, RequestPath};
-use gatepost_rest::plan::{LinkBase, PageSettings, Principal, RequestBody, RequestValues, plan};
+use gatepost_rest::plan::{LinkBase, PageSettings, Plan, Principal, RequestBody, RequestValues, plan};
 use gatepost_rest::router::{Captures, Found};
 use gatepost_rest::source::CompiledSource;
-use gatepost_store::data::{ConstraintKind, DataStore, ExecuteError, Limits, Reply, ReplyBody};
+use gatepost_store::data::{ConstraintKind, DataStore, ExecuteError, Limits, Precondition, Reply, ReplyBody};
 use http::header::{self, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 
 use super::authenticate::{AuthenticationFailure, Caller, authenticate, look_again};
+use super::body::WholeBody;
 use super::cors::Sharing;
 use super::facts::Facts;
 use super::{body, conditional, cors, decide, forward, oauth, respond};
@@ -30,6 +31,9 @@ use crate::error::{Code, Failure};
 
 /// Bodies up to this size get a `HASH` entity tag; larger ones stream.
 const TAGGED_BYTES_MAX: usize = 64 * 1024;
+
+/// Headers of an answer, so that their map is made once and does not grow.
+const HEADERS_USUAL: usize = 10;
 
 /// Parameters that a query string may have.
 const QUERY_PAIRS_MAX: usize = 200;
@@ -64,17 +68,23 @@ pub(super) async fn serve(
         }
         return Err(Failure::new(Code::NotFound, "There is no such OAuth endpoint"));
     }
-    let public_url = served.app.config.public_url();
-    let module = served.schema.router.module_base(tail).and_then(|base| served.schema.module(base));
-    let allowed = module.map_or(&[][..], |module| &module.origins_allowed);
-    if cors::is_preflight(request.method(), request.headers()) {
-        return cors::preflight(request.headers(), allowed, &public_url);
-    }
-    let sharing = cors::check(request.headers(), allowed, &public_url)?;
-    let token_url = format!("{}/oauth/token", served.schema.issuer);
+    // Only a page of another origin asks who may read its answers.
+    let sharing = if request.headers().contains_key(header::ORIGIN) {
+        let public_url = &*served.app.base_url;
+        let allowed = origins_allowed(served.schema, tail);
+        if cors::is_preflight(request.method(), request.headers()) {
+            return cors::preflight(request.headers(), allowed, public_url);
+        }
+        cors::check(request.headers(), allowed, public_url)?
+    } else {
+        Sharing::SameOrigin
+    };
     let mut response = match answer(served, request, facts).await {
         Ok(response) => response,
-        Err(failure) => respond::failure(&failure, facts, Some(&token_url)),
+        Err(failure) => {
+            let token_url = format!("{}/oauth/token", served.schema.issuer);
+            respond::failure(&failure, facts, Some(&token_url))
+        }
     };
     if let Sharing::Allow(_) = sharing {
         cors::share(response.headers_mut(), &sharing);
@@ -88,25 +98,21 @@ async fn answer(
     facts: &mut Facts,
 ) -> Result<Response<Body>, Failure> {
     let (head, incoming) = request.into_parts();
-    let (snapshot, caller) = identify(served, &head, facts).await?;
-    let renewed = served.renewed(&snapshot)?;
-    let served = &Served { schema: &renewed, snapshot: &snapshot, ..*served };
+    let (renewed, caller) = identify(served, &head, facts).await?;
+    let served = &match &renewed {
+        Some((snapshot, schema)) => Served { snapshot, schema, ..*served },
+        None => *served,
+    };
     if let Caller::Client { known, .. } = &caller {
-        facts.client = Some(known.client.name.clone());
+        facts.client = Some(Arc::clone(&known.name));
         served.app.throttle.take_request(known.client.id, facts.at_ms).map_err(too_many)?;
     }
     let tail = served.path.below(2);
     let found = find(served.schema, tail);
     let template = found.as_ref().map(|found| found.value);
-    facts.route =
-        template.map(|template| format!("{} {}", template.module.name, template.template().pattern));
+    facts.route = template.map(|template| Arc::clone(&template.route));
     let method = RequestMethod::from(&head.method);
-    let admission = decide::admit(served.schema, template, tail, method, &caller, facts)?;
-    let open = matches!(admission, Admission::Public { .. } | Admission::Unprotected);
-    if served.app.is_stale() && !open {
-        facts.reason = "stale catalog";
-        return Err(Failure::new(Code::Stale, "This server cannot read its catalog").retry_after(1));
-    }
+    admit(served, template, tail, method, &caller, facts)?;
     let Some(found) = found else { return Err(decide::not_found(served.schema, tail)) };
     let call = Call::new(served, &head, &caller, &found, tail, method)?;
     match call {
@@ -115,16 +121,37 @@ async fn answer(
     }
 }
 
+/// Decides. A process that has not heard of the catalog for too long opens only what is open to everybody.
+fn admit(
+    served: &Served<'_>,
+    template: Option<&PublishedTemplate>,
+    tail: PathTail<'_>,
+    method: RequestMethod,
+    caller: &Caller,
+    facts: &mut Facts,
+) -> Result<(), Failure> {
+    let admission = decide::admit(served.schema, template, tail, method, caller, facts)?;
+    let open = matches!(admission, Admission::Public { .. } | Admission::Unprotected);
+    if served.app.is_stale() && !open {
+        facts.reason = "stale catalog";
+        return Err(Failure::new(Code::Stale, "This server cannot read its catalog").retry_after(1));
+    }
+    Ok(())
+}
+
+/// What a second look found: the catalog now, and the schema in it.
+type Renewed = (Arc<Snapshot>, Arc<PublishedSchema>);
+
 /// Reads the credentials; a token that this process cannot know yet makes it look again, once.
 async fn identify(
     served: &Served<'_>,
     head: &Parts,
     facts: &mut Facts,
-) -> Result<(Arc<Snapshot>, Caller), Failure> {
+) -> Result<(Option<Renewed>, Caller), Failure> {
     let query = head.uri.query();
     let first = authenticate(served.snapshot, served.schema, &head.headers, query, facts.at_ms);
     let failure = match first {
-        Ok(caller) => return Ok((Arc::clone(served.snapshot), caller)),
+        Ok(caller) => return Ok((None, caller)),
         Err(failure) => failure,
     };
     if !failure.may_be_outdated() {
@@ -135,7 +162,7 @@ async fn identify(
     let schema = served.renewed(&snapshot)?;
     let caller = authenticate(&snapshot, &schema, &head.headers, query, facts.at_ms)
         .map_err(|failure| refuse(failure, &schema, facts))?;
-    Ok((snapshot, caller))
+    Ok((Some((snapshot, schema)), caller))
 }
 
 fn refuse(failure: AuthenticationFailure, schema: &PublishedSchema, facts: &mut Facts) -> Failure {
@@ -208,9 +235,9 @@ impl<'a> Call<'a> {
     }
 
     async fn answer(&self, incoming: Incoming, facts: &mut Facts) -> Result<Response<Body>, Failure> {
-        self.check_version().await?;
-        let bytes = self.read_body(incoming).await?;
-        let reply = self.execute(&bytes).await?;
+        let body = self.read_body(incoming).await?;
+        self.decide_again(facts)?;
+        let reply = self.execute(&body.bytes).await?;
         if let Some(location) = &reply.location {
             let location = location.clone();
             return forward::answer(self, reply, &location, facts).await;
@@ -218,52 +245,82 @@ impl<'a> Call<'a> {
         self.render(reply, &self.head.headers)
     }
 
-    /// `If-Match` on a write: the current representation must be the one that the caller knows.
-    async fn check_version(&self) -> Result<(), Failure> {
+    /// `If-Match` on a write: the current representation must be the one that the caller knows, and must still be
+    /// it in the transaction that makes the change.
+    fn precondition(&self) -> Result<Option<Precondition>, Failure> {
         if self.handler.method == Method::Get || !self.head.headers.contains_key(header::IF_MATCH) {
-            return Ok(());
+            return Ok(None);
         }
-        let current = match self.template.handler(Method::Get) {
-            Some((handler, published)) => {
-                let source = self.template.compiled(handler, published).ok();
-                match source {
-                    Some(source) => {
-                        let get = Call { handler, source, captures: self.captures, ..*self };
-                        get.execute(&Bytes::new()).await.ok().and_then(|reply| get.entity_tag(&reply))
-                    }
-                    None => None,
-                }
-            }
-            None => None,
+        let current = self.template.handler(Method::Get).and_then(|(handler, published)| {
+            let source = self.template.compiled(handler, published).ok()?;
+            let get = Call { handler, source, captures: self.captures, ..*self };
+            get.plan(&Bytes::new()).ok()
+        });
+        let Some(plan) = current else { return Err(outdated()) };
+        let (headers, etag_type) = (self.head.headers.clone(), self.template.template().etag_type);
+        let holds = move |reply: &Reply| {
+            let tag = entity_tag(etag_type, reply).filter(|_| !reply.not_found);
+            !conditional::is_outdated(&headers, tag.as_ref())
         };
-        if conditional::is_outdated(&self.head.headers, current.as_ref()) {
-            return Err(Failure::new(
-                Code::PreconditionFailed,
-                "The resource is not the version that If-Match names",
-            ));
-        }
-        Ok(())
+        Ok(Some(Precondition { plan, holds: Box::new(holds) }))
     }
 
-    async fn read_body(&self, incoming: Incoming) -> Result<Bytes, Failure> {
-        if self.handler.method == Method::Get {
-            return Ok(Bytes::new());
+    /// A body can take its time. What changed meanwhile counts: a client that was disabled does not write any more.
+    fn decide_again(&self, facts: &mut Facts) -> Result<(), Failure> {
+        let snapshot = self.served.app.snapshot();
+        if Arc::ptr_eq(&snapshot, self.served.snapshot) {
+            return Ok(());
         }
-        let limits = &self.served.app.config.limits;
-        let bytes = body::read(incoming, limits.body_bytes, limits.body_seconds).await?;
+        let schema = self.served.renewed(&snapshot)?;
+        let now_ms = self.served.app.clock.now_ms();
+        let caller = authenticate(&snapshot, &schema, &self.head.headers, self.head.uri.query(), now_ms)
+            .map_err(|failure| refuse(failure, &schema, facts))?;
+        let served = Served { snapshot: &snapshot, schema: &schema, ..*self.served };
+        let tail = served.path.below(2);
+        let found = find(&schema, tail);
+        let method = RequestMethod::Handler(self.handler.method);
+        admit(&served, found.as_ref().map(|found| found.value), tail, method, &caller, facts)
+    }
+
+    async fn read_body(&self, incoming: Incoming) -> Result<WholeBody, Failure> {
+        let app = self.served.app;
+        if self.handler.method == Method::Get {
+            return body::read(app, body::empty(), 0).await;
+        }
+        let body = body::read(app, incoming, app.config.limits.body_bytes).await?;
         let allowed = &self.handler.mimes_allowed;
-        if !bytes.is_empty() && !allowed.is_empty() {
+        if !body.bytes.is_empty() && !allowed.is_empty() {
             let sent = media_type(content_type(self.head).unwrap_or_default());
             if !allowed.iter().any(|allowed| media_type(allowed).eq_ignore_ascii_case(sent)) {
                 let detail = format!("This handler takes {}", allowed.join(", "));
                 return Err(Failure::new(Code::UnsupportedMediaType, detail));
             }
         }
-        Ok(bytes)
+        Ok(body)
     }
 
     /// Plans and executes.
     pub(super) async fn execute(&self, bytes: &Bytes) -> Result<Reply, Failure> {
+        let precondition = self.precondition()?;
+        let plan = self.plan(bytes)?;
+        let limits = self.served.limits(self.source.writes);
+        let data = self.served.data()?;
+        let reply = match precondition {
+            Some(precondition) if self.source.writes => data.execute_if(plan, precondition, limits).await,
+            Some(Precondition { plan: current, holds }) => match data.execute(current, limits).await {
+                Ok(reply) if holds(&reply) => data.execute(plan, limits).await,
+                _ => Err(ExecuteError::Outdated),
+            },
+            None => data.execute(plan, limits).await,
+        };
+        let reply = reply.map_err(|error| self.failed(&error))?;
+        if reply.not_found {
+            return Err(Failure::new(Code::NoRow, "Nothing was found"));
+        }
+        Ok(reply)
+    }
+
+    fn plan(&self, bytes: &Bytes) -> Result<Plan, Failure> {
         let bad = |error: gatepost_rest::plan::PlanError| Failure::new(Code::BadParameter, error.to_string());
         let query = query_pairs(self.head.uri.query())?;
         let captures: Vec<_> = self.captures.iter().collect();
@@ -279,15 +336,11 @@ impl<'a> Call<'a> {
             content_type,
             current_user: self.caller.user(),
         };
-        let data = self.served.data()?;
         let mut plan = plan(self.source, self.page_settings(), self.link_base(), &values).map_err(bad)?;
-        plan.principal = data.asks_who().then(|| Arc::new(self.principal()));
-        let limits = self.served.limits(self.source.writes);
-        let reply = data.execute(plan, limits).await.map_err(|error| self.failed(&error))?;
-        if reply.not_found {
-            return Err(Failure::new(Code::NoRow, "Nothing was found"));
+        if self.served.data().is_ok_and(DataStore::asks_who) {
+            plan.principal = Some(Arc::new(self.principal()));
         }
-        Ok(reply)
+        Ok(plan)
     }
 
     /// Who asks, for databases that decide by row. Roles count as they are now.
@@ -309,7 +362,7 @@ impl<'a> Call<'a> {
 
     fn link_base(&self) -> LinkBase {
         LinkBase {
-            url: format!("{}{}", self.served.app.base_url, self.head.uri.path()),
+            url: [&*self.served.app.base_url, self.head.uri.path()].concat(),
             context: Arc::clone(&self.served.app.context_url),
             described_by: Some(Arc::clone(&self.template.described_by)),
         }
@@ -329,8 +382,6 @@ impl<'a> Call<'a> {
 
     /// Turns a reply into an answer.
     pub(super) fn render(&self, reply: Reply, request: &HeaderMap) -> Result<Response<Body>, Failure> {
-        let tag = self.entity_tag(&reply);
-        let get = self.handler.method == Method::Get;
         let status = match reply.status {
             None => StatusCode::OK,
             Some(status) => StatusCode::from_u16(status).map_err(|error| {
@@ -338,7 +389,9 @@ impl<'a> Call<'a> {
                     .because(error)
             })?,
         };
-        if get && let Some(known) = tag.as_ref().and_then(|tag| conditional::known_as(request, tag)) {
+        let tagged = self.handler.method == Method::Get && status == StatusCode::OK;
+        let tag = entity_tag(self.template.template().etag_type, &reply).filter(|_| tagged);
+        if let Some(known) = tag.as_ref().and_then(|tag| conditional::known_as(request, tag)) {
             let mut response = Response::new(Body::empty());
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             self.describe(response.headers_mut(), Some(&known));
@@ -350,28 +403,19 @@ impl<'a> Call<'a> {
         });
         *response.status_mut() = status;
         let headers = response.headers_mut();
+        headers.reserve(HEADERS_USUAL);
         for (name, value) in reply.headers.into_iter().filter(|(name, _)| !respond::is_reserved(name)) {
             headers.append(name, value);
         }
-        if let Some(kind) = reply.content_type.and_then(|kind| HeaderValue::from_str(&kind).ok()) {
+        let kind = reply.content_type.and_then(|kind| match kind {
+            Cow::Borrowed(kind) => Some(HeaderValue::from_static(kind)),
+            Cow::Owned(kind) => HeaderValue::try_from(kind).ok(),
+        });
+        if let Some(kind) = kind {
             headers.insert(header::CONTENT_TYPE, kind);
         }
-        self.describe(headers, tag.as_ref().filter(|_| get && status == StatusCode::OK));
+        self.describe(headers, tag.as_ref());
         Ok(response)
-    }
-
-    /// The entity tag of a reply, as the template wants it.
-    fn entity_tag(&self, reply: &Reply) -> Option<HeaderValue> {
-        match self.template.template().etag_type {
-            EtagType::None => None,
-            EtagType::Query => reply.etag.as_deref().map(conditional::of_version),
-            EtagType::Hash => match &reply.body {
-                ReplyBody::Full(bytes) if !bytes.is_empty() && bytes.len() <= TAGGED_BYTES_MAX => {
-                    Some(conditional::of_bytes(bytes))
-                }
-                _ => None,
-            },
-        }
     }
 
     fn describe(&self, headers: &mut HeaderMap, tag: Option<&HeaderValue>) {
@@ -411,6 +455,15 @@ impl<'a> Call<'a> {
     }
 }
 
+/// The origins that may call a path: those of the module that answers, or of the one that would.
+fn origins_allowed<'a>(schema: &'a PublishedSchema, tail: PathTail<'a>) -> &'a [String] {
+    let module = match find(schema, tail) {
+        Some(found) => Some(&found.value.module),
+        None => schema.router.module_base(tail).and_then(|base| schema.module(base)),
+    };
+    module.map_or(&[], |module| &module.origins_allowed)
+}
+
 /// Routes a path. What belongs to Gatepost below an alias is no module's, whatever a template can spell.
 fn find<'a>(schema: &'a PublishedSchema, tail: PathTail<'a>) -> Option<Found<'a, 'a, PublishedTemplate>> {
     let reserved = tail.segments.first().is_some_and(|first| RESERVED_SEGMENTS.contains(&first.as_ref()));
@@ -431,6 +484,24 @@ impl http_body::Body for RowBody {
     ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, std::io::Error>>> {
         self.0.poll_chunk(context).map(|chunk| chunk.map(|chunk| chunk.map(http_body::Frame::data)))
     }
+}
+
+/// The entity tag of a reply, as the template wants it.
+fn entity_tag(etag_type: EtagType, reply: &Reply) -> Option<HeaderValue> {
+    match etag_type {
+        EtagType::None => None,
+        EtagType::Query => reply.etag.as_deref().map(conditional::of_version),
+        EtagType::Hash => match &reply.body {
+            ReplyBody::Full(bytes) if !bytes.is_empty() && bytes.len() <= TAGGED_BYTES_MAX => {
+                Some(conditional::of_bytes(bytes))
+            }
+            _ => None,
+        },
+    }
+}
+
+fn outdated() -> Failure {
+    Failure::new(Code::PreconditionFailed, "The resource is not the version that If-Match names")
 }
 
 fn execution_failure(error: &ExecuteError) -> Failure {
@@ -470,6 +541,7 @@ fn execution_failure(error: &ExecuteError) -> Failure {
         ExecuteError::Full | ExecuteError::Corrupt(_) => {
             Failure::new(Code::DatabaseBroken, "The database cannot be written or read")
         }
+        ExecuteError::Outdated => outdated(),
         ExecuteError::Stopped => {
             Failure::new(Code::DataUnavailable, "The schema's data is being closed").retry_after(1)
         }

@@ -4,21 +4,27 @@
 //! ones wait in the kernel's queue. On shutdown no new connection is taken, idle ones are closed, and requests in
 //! flight are given their time.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use http::Version;
+use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 
 use super::tls::Certificates;
 use super::{Peer, dispatch, health};
 use crate::app::App;
+use crate::config::Limits;
 
 /// How long a TLS handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -48,26 +54,27 @@ impl Listener {
 
     /// Serves until `stop` resolves and then for as long as requests in flight may take.
     pub async fn serve(self, app: Arc<App>, stop: impl Future<Output = ()>) {
-        let permits = Arc::new(Semaphore::new(app.config.limits.connections));
+        let doorkeeper = Doorkeeper::new(&app);
         let graceful = GracefulShutdown::new();
         let acceptor = self.certificates.as_ref().map(|certificates| certificates.acceptor());
         let reload = self.certificates.clone().map(|certificates| tokio::spawn(certificates.follow()));
         let health = self.health.map(|listener| tokio::spawn(health::serve(listener, Arc::clone(&app))));
         let mut stop = std::pin::pin!(stop);
         loop {
-            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { break };
             let accepted = tokio::select! {
+                biased;
                 () = &mut stop => break,
-                accepted = self.socket.accept() => accepted,
+                accepted = accept(&self.socket, &doorkeeper) => accepted,
             };
             match accepted {
-                Ok((stream, address)) => {
+                Ok((stream, address, permit)) => {
+                    let Some(place) = doorkeeper.admit(address.ip()) else { continue };
                     let connection =
                         Connection { app: Arc::clone(&app), address, watcher: graceful.watcher() };
                     let acceptor = acceptor.clone();
                     tokio::spawn(async move {
                         connection.run(stream, acceptor).await;
-                        drop(permit);
+                        drop((permit, place));
                     });
                 }
                 Err(error) => {
@@ -88,10 +95,69 @@ impl Listener {
     }
 }
 
+/// Takes the next connection when there is room for one.
+async fn accept(
+    socket: &TcpListener,
+    doorkeeper: &Doorkeeper,
+) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let permit = Arc::clone(&doorkeeper.permits).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, address) = socket.accept().await?;
+    Ok((stream, address, permit))
+}
+
+/// Counts connections: all of them, and those of each address.
+struct Doorkeeper {
+    permits: Arc<Semaphore>,
+    per_address_max: usize,
+    proxies: Vec<IpAddr>,
+    per_address: Arc<Mutex<HashMap<IpAddr, usize>>>,
+}
+
+/// A connection's place in the count of its address, given back when it is dropped.
+struct Place {
+    address: IpAddr,
+    per_address: Arc<Mutex<HashMap<IpAddr, usize>>>,
+}
+
+impl Doorkeeper {
+    fn new(app: &App) -> Self {
+        Self {
+            permits: Arc::new(Semaphore::new(app.config.limits.connections)),
+            per_address_max: app.config.limits.connections_per_address,
+            proxies: app.config.server.trusted_proxies.clone(),
+            per_address: Arc::default(),
+        }
+    }
+
+    /// A place for a connection from this address, unless it has too many.
+    fn admit(&self, address: IpAddr) -> Option<Place> {
+        let mut counts = self.per_address.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(address).or_default();
+        if *count >= self.per_address_max && !self.proxies.contains(&address) {
+            tracing::debug!(%address, "too many connections of one address");
+            return None;
+        }
+        *count += 1;
+        Some(Place { address, per_address: Arc::clone(&self.per_address) })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut counts = self.per_address.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.address);
+            }
+        }
+    }
+}
+
 struct Connection {
     app: Arc<App>,
     address: SocketAddr,
-    watcher: hyper_util::server::graceful::Watcher,
+    watcher: Watcher,
 }
 
 impl Connection {
@@ -99,41 +165,65 @@ impl Connection {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY was refused");
         }
-        let Some(acceptor) = acceptor else { return self.speak(TokioIo::new(stream), false).await };
+        // A client that does not read holds an answer for as long as a stream may stall, not for ever.
+        let mut stream = TimeoutStream::new(stream);
+        let stall = Duration::from_secs(u64::from(self.app.config.limits.stall_seconds.max(1)));
+        stream.set_write_timeout(Some(stall));
+        let stream = Box::pin(stream);
+        let Some(acceptor) = acceptor else { return self.speak(stream, Version::HTTP_11, false).await };
         match tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
-            Ok(Ok(stream)) => self.speak(TokioIo::new(stream), true).await,
+            Ok(Ok(stream)) => {
+                let version = match stream.get_ref().1.alpn_protocol() {
+                    Some(b"h2") => Version::HTTP_2,
+                    _ => Version::HTTP_11,
+                };
+                self.speak(stream, version, true).await;
+            }
             Ok(Err(error)) => tracing::debug!(%error, address = %self.address, "TLS handshake failed"),
             Err(_) => tracing::debug!(address = %self.address, "TLS handshake took too long"),
         }
     }
 
-    async fn speak<S>(self, stream: TokioIo<S>, tls: bool)
+    /// Serves requests. The version is agreed on in the TLS handshake; without TLS it is HTTP/1.1.
+    async fn speak<S>(self, stream: S, version: Version, tls: bool)
     where
-        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let Self { app, address, watcher } = self;
-        let limits = &app.config.limits;
-        let mut builder = auto::Builder::new(TokioExecutor::new());
-        builder
-            .http1()
-            .timer(TokioTimer::new())
-            .header_read_timeout(Duration::from_secs(u64::from(limits.header_seconds)))
-            .max_buf_size(limits.header_bytes.max(8 * 1024))
-            .max_headers(100);
-        builder
-            .http2()
-            .timer(TokioTimer::new())
-            .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
-            .max_concurrent_streams(128)
-            .keep_alive_interval(Duration::from_secs(30));
         let peer = Peer { address: address.ip(), tls };
         let service = hyper::service::service_fn({
             let app = Arc::clone(&app);
             move |request| dispatch(Arc::clone(&app), peer, request)
         });
-        let connection = watcher.watch(builder.serve_connection(stream, service).into_owned());
-        if let Err(error) = connection.await {
+        let stream = TokioIo::new(stream);
+        let limits = &app.config.limits;
+        let outcome = if version == Version::HTTP_2 {
+            watcher.watch(http2_builder(limits).serve_connection(stream, service)).await
+        } else {
+            watcher.watch(http1_builder(limits).serve_connection(stream, service)).await
+        };
+        if let Err(error) = outcome {
             tracing::debug!(%error, %address, "connection ended early");
         }
     }
+}
+
+fn http1_builder(limits: &Limits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_secs(u64::from(limits.header_seconds)))
+        .max_buf_size(limits.header_bytes.max(8 * 1024))
+        .max_headers(100);
+    builder
+}
+
+fn http2_builder(limits: &Limits) -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
+        .max_concurrent_streams(128)
+        .keep_alive_interval(Duration::from_secs(30));
+    builder
 }

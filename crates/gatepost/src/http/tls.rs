@@ -63,6 +63,7 @@ impl Certificates {
     /// Watches the files and takes in a new certificate when both fit; else the old one stays.
     pub(super) async fn follow(self: Arc<Self>) {
         let mut known = self.modified();
+        let mut complained = None;
         loop {
             tokio::time::sleep(FILES_EVERY).await;
             let now = self.modified();
@@ -75,7 +76,12 @@ impl Certificates {
                     known = now;
                     tracing::info!("the certificate changed and is in force");
                 }
-                Err(error) => tracing::error!("the certificate changed and is not used: {error:#}"),
+                // Tried again, in case the files were being written, and said once.
+                Err(error) if complained != Some(now) => {
+                    complained = Some(now);
+                    tracing::error!("the certificate changed and is not used: {error:#}");
+                }
+                Err(_) => {}
             }
         }
     }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use gatepost_rest::access::{AccessRules, Unprotected, uncovered_public};
-use gatepost_rest::definition::Id;
+use gatepost_rest::definition::{Id, Module, PublicEntry};
+use gatepost_rest::pattern::Pattern;
 use gatepost_store::catalog::Catalog;
 
 use super::changes;
@@ -15,6 +16,9 @@ pub(super) fn refusal(before: &Catalog, working: &Working) -> Option<String> {
         let exposed = uncovered_public(&rules(before, schema), &rules(&working.catalog, schema));
         if let Some(entry) = exposed.first() {
             return Some(entry.to_string());
+        }
+        if let Some(moved) = moved_into_the_open(before, &working.catalog, schema) {
+            return Some(moved);
         }
     }
     working.orphans.iter().find_map(|orphan| {
@@ -30,11 +34,49 @@ pub(super) fn refusal(before: &Catalog, working: &Working) -> Option<String> {
     })
 }
 
+/// A template that was locked and that an old public entry would open where its module is now. New paths come to
+/// light as little as old ones.
+fn moved_into_the_open(before: &Catalog, after: &Catalog, schema: Id) -> Option<String> {
+    let known = |entry: &Arc<PublicEntry>| before.public_entries.contains_key(&entry.id);
+    let (old, new) = (rules(before, schema), rules_with_entries(after, schema, known));
+    let locks = |rules: &AccessRules, module: &Module, pattern: &str| {
+        Pattern::parse(pattern).ok().map(|pattern| rules.locks_of_template(&module.base_path, &pattern))
+    };
+    for module in after.modules_of(schema) {
+        let same = |earlier: &&Arc<Module>| earlier.id == module.id || earlier.name == module.name;
+        let Some(earlier) = before.modules_of(schema).find(same) else { continue };
+        for template in
+            module.templates.iter().filter(|template| earlier.template(&template.pattern).is_some())
+        {
+            let was_locked =
+                locks(&old, earlier, &template.pattern).is_some_and(|locks| locks.always_locked());
+            if was_locked && locks(&new, module, &template.pattern).is_some_and(|locks| locks.may_be_public())
+            {
+                return Some(format!(
+                    "template `{}` of module `{}` is locked and would be open to everybody below {}, because a public \
+                     entry covers that: remove the entry first with GATEPOST.DENY_PUBLIC, or lock the new place",
+                    template.pattern, module.name, module.base_path
+                ));
+            }
+        }
+    }
+    None
+}
+
 /// The access rules of a schema.
 pub(super) fn rules(catalog: &Catalog, schema: Id) -> AccessRules {
+    rules_with_entries(catalog, schema, |_| true)
+}
+
+fn rules_with_entries(
+    catalog: &Catalog,
+    schema: Id,
+    counts: impl Fn(&Arc<PublicEntry>) -> bool,
+) -> AccessRules {
     let modules: Vec<_> = catalog.modules_of(schema).map(Arc::clone).collect();
     let privileges: Vec<_> = catalog.privileges_of(schema).map(Arc::clone).collect();
     let roles: Vec<_> = catalog.roles_of(schema).map(Arc::clone).collect();
-    let entries: Vec<_> = catalog.public_entries_of(schema).map(Arc::clone).collect();
+    let entries: Vec<_> =
+        catalog.public_entries_of(schema).filter(|entry| counts(entry)).map(Arc::clone).collect();
     AccessRules::build(schema, &modules, &privileges, &roles, &entries, Unprotected::Refuse)
 }

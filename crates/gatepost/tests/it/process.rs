@@ -126,28 +126,32 @@ pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
+/// As `eventually`, for what is asked over the network.
+#[track_caller]
+pub(crate) fn eventually_async(what: &str, mut is_so: impl AsyncFnMut() -> bool) -> impl Future<Output = ()> {
+    let place = std::panic::Location::caller();
+    async move {
+        let until = Instant::now() + Duration::from_secs(20);
+        while !is_so().await {
+            assert!(Instant::now() < until, "{place}: in vain: {what}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
 /// Asks a URL until it answers with this status.
 #[track_caller]
 pub(crate) fn eventually_status(
     wanted: u16,
     mut ask: impl AsyncFnMut() -> reqwest::Response,
-) -> impl Future<Output = reqwest::Response> {
-    let place = std::panic::Location::caller();
-    async move {
-        let until = Instant::now() + Duration::from_secs(20);
-        loop {
-            let answer = ask().await;
-            let status = answer.status().as_u16();
-            if status == wanted {
-                return answer;
-            }
-            assert!(
-                Instant::now() < until,
-                "{place}: still {status}, not {wanted}: {:?}",
-                answer.text().await
-            );
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+) -> impl Future<Output = ()> {
+    eventually_async("another status", async move || ask().await.status().as_u16() == wanted)
+}
+
+/// Lifts the limits on failed authentications, for tests that ask until a secret works.
+pub(crate) fn unthrottled(command: &mut Command) {
+    for limit in ["CLIENT_ADDRESS", "ADDRESS"] {
+        command.env(format!("GATEPOST_OAUTH_FAILURES_PER_{limit}"), "100000");
     }
 }
 

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::backend::Backend;
+
 /// How long a server may take to start or to stop. Generous: nothing here measures speed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -79,6 +81,14 @@ impl TestServer {
         Self::start(folder, &["demo", "--listen", "127.0.0.1:0"])
     }
 
+    /// Starts the demo in the folder with its catalog there.
+    pub(crate) fn demo_on(folder: &Path, catalog: Backend) -> Self {
+        let url = catalog.url("demo");
+        let mut arguments = vec!["demo", "--listen", "127.0.0.1:0"];
+        arguments.extend(url.iter().flat_map(|url| ["--catalog-url", url.as_str()]));
+        Self::start(folder, &arguments)
+    }
+
     /// Starts the server on an installation that exists.
     pub(crate) fn serve(folder: &Path) -> Self {
         Self::start(folder, &["serve", "--listen", "127.0.0.1:0"])
@@ -104,7 +114,7 @@ impl TestServer {
         let kept = Arc::clone(&printed);
         std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                kept.lock().unwrap().push_str(&format!("{line}\n"));
+                kept.lock().unwrap().extend([line.as_str(), "\n"]);
                 let _ = sender.send(line);
             }
         });
@@ -112,24 +122,19 @@ impl TestServer {
         let mut seen = String::new();
         let mut base_url = None;
         while base_url.is_none() {
-            match lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(line) => {
-                    base_url = line.strip_prefix("gatepost serves ").map(str::to_owned);
-                    if line.starts_with("Ready.") {
-                        let demo = read_demo(folder);
-                        let url = demo["base_url"].as_str().unwrap();
-                        base_url = Some(url.split("/ords").next().unwrap().to_owned());
-                    }
-                    seen.push_str(&line);
-                    seen.push('\n');
-                }
-                Err(_) => {
-                    let _ = child.kill();
-                    let mut text = String::new();
-                    let _ = std::fs::File::open(&log).and_then(|mut file| file.read_to_string(&mut text));
-                    panic!("the server did not start: {seen}\n{text}");
-                }
+            let Ok(line) = lines.recv_timeout(until.saturating_duration_since(Instant::now())) else {
+                let _ = child.kill();
+                let text = std::fs::read_to_string(&log).unwrap_or_default();
+                panic!("the server did not start: {seen}\n{text}");
+            };
+            base_url = line.strip_prefix("gatepost serves ").map(str::to_owned);
+            if line.starts_with("Ready.") {
+                let demo = read_demo(folder);
+                let url = demo["base_url"].as_str().unwrap();
+                base_url = Some(url.split("/ords").next().unwrap().to_owned());
             }
+            seen.push_str(&line);
+            seen.push('\n');
         }
         Self { child, folder: folder.to_owned(), base_url: base_url.unwrap(), log, printed }
     }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 
+use crate::backend::Backend;
 use crate::client::{Credentials, http};
 use crate::server::{Folder, TestServer};
 
@@ -50,6 +51,11 @@ impl Shop {
         Self::configured(&format!("{PATIENT}{config}")).await
     }
 
+    /// A shop of one's own with its catalog there.
+    pub(crate) async fn on(catalog: Backend) -> Self {
+        Self::with(&catalog.section("shop")).await
+    }
+
     /// A shop with this configuration.
     pub(crate) async fn configured(config: &str) -> Self {
         let folder = Folder::new("shop");
@@ -59,6 +65,13 @@ impl Shop {
         let client = Credentials::by_name(&server, "hr", "shop_app");
         let token = client.token_soon(&server, "hr").await;
         Self { server, client, token, folder }
+    }
+
+    /// Cuts the power and starts again at the same address, so that issuer and tokens stay what they were.
+    pub(crate) fn killed_and_started_again(self) -> (TestServer, Folder) {
+        let address = self.server.address();
+        self.server.kill();
+        (TestServer::start(self.folder.path(), &["demo", "--listen", &address]), self.folder)
     }
 
     /// The URL of a path below the module.

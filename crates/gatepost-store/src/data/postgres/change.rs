@@ -14,31 +14,48 @@ use tokio_postgres::Row;
 use super::connect::Access;
 use super::lane::{Failed, Mode, Opening, open, ready};
 use super::pool::Lease;
-use super::query::{ETAG, GRACE, first_value, wanted};
+use super::query::{ETAG, GRACE, first_value, wanted, within};
 use super::resolve::Wanted;
 use super::row::{PostgresRow, owned};
 use super::{Arc, Shared};
 use crate::data::reply::{answer, content_type, etag_text};
-use crate::data::{ExecuteError, Limits, Reply, ReplyBody};
+use crate::data::{ExecuteError, Limits, Precondition, Reply, ReplyBody};
 
 /// Behind the end of the transaction, what a function may have set for the session is undone.
 const COMMIT: &str = "commit; set role none; reset all";
+const COLLISIONS_MAX: u32 = 5;
 const ROLLBACK: &str = "rollback; set role none; reset all";
 
 /// Runs a plan.
-pub(super) async fn run(shared: &Arc<Shared>, plan: &Plan, limits: Limits) -> Result<Reply, ExecuteError> {
+pub(super) async fn run(
+    shared: &Arc<Shared>,
+    plan: &Plan,
+    precondition: Option<&Precondition>,
+    limits: Limits,
+) -> Result<Reply, ExecuteError> {
     let mut limits = limits;
     if plan.source.writes {
         limits.deadline = limits.deadline.min(Instant::now() + shared.options.write_time);
     }
-    let work = attempts(shared, plan, limits);
+    let work = attempts(shared, plan, precondition, limits);
     tokio::time::timeout_at((limits.deadline + GRACE).into(), work)
         .await
         .unwrap_or(Err(ExecuteError::Timeout))
 }
 
-async fn attempts(shared: &Shared, plan: &Plan, limits: Limits) -> Result<Reply, ExecuteError> {
+async fn attempts(
+    shared: &Shared,
+    plan: &Plan,
+    precondition: Option<&Precondition>,
+    limits: Limits,
+) -> Result<Reply, ExecuteError> {
     let pool = if plan.source.writes { &shared.writers } else { &shared.readers };
+    let mode = match pool.access() {
+        Access::Read => Mode::Snapshot,
+        _ if precondition.is_some() => Mode::Checked,
+        _ => Mode::Write,
+    };
+    let mut collisions = 0;
     let mut first = true;
     loop {
         let mut lease = pool.lease().await?;
@@ -47,7 +64,8 @@ async fn attempts(shared: &Shared, plan: &Plan, limits: Limits) -> Result<Reply,
             plan,
             limits,
             lease: &mut lease,
-            mode: if pool.access() == Access::Read { Mode::Snapshot } else { Mode::Write },
+            precondition,
+            mode,
             begun: false,
             committing: false,
         };
@@ -58,6 +76,11 @@ async fn attempts(shared: &Shared, plan: &Plan, limits: Limits) -> Result<Reply,
                 first = false;
                 shared.resolver.forget(plan.source.id);
             }
+            // A checked change that lost against another looks again; what it finds decides. A commit that fails so
+            // has not happened.
+            Err(failed) if precondition.is_some() && failed.is_collision() && collisions < COLLISIONS_MAX => {
+                collisions += 1;
+            }
             Err(failed) => return Err(failed.into_error()),
         }
     }
@@ -66,6 +89,7 @@ async fn attempts(shared: &Shared, plan: &Plan, limits: Limits) -> Result<Reply,
 struct Attempt<'a> {
     shared: &'a Shared,
     plan: &'a Plan,
+    precondition: Option<&'a Precondition>,
     limits: Limits,
     lease: &'a mut Lease,
     mode: Mode,
@@ -117,7 +141,27 @@ impl Attempt<'_> {
         Ok(Some(opening))
     }
 
+    async fn check(&mut self, precondition: &Precondition) -> Result<(), Failed> {
+        if let Some(opening) = self.opening().await? {
+            opening.begin(&self.lease.client).await?;
+        }
+        match within(self.shared, &precondition.plan, self.limits, self.lease).await {
+            Ok(reply) if (precondition.holds)(&reply) => Ok(()),
+            Err(failed) if failed.is_worth_another() || failed.is_collision() => Err(failed),
+            Err(failed) => match failed.into_error() {
+                error @ (ExecuteError::Timeout | ExecuteError::Busy | ExecuteError::Unavailable(_)) => {
+                    Err(Failed::Own(error))
+                }
+                _ => Err(Failed::Own(ExecuteError::Outdated)),
+            },
+            Ok(_) => Err(Failed::Own(ExecuteError::Outdated)),
+        }
+    }
+
     async fn steps(&mut self) -> Result<Reply, Failed> {
+        if let Some(precondition) = self.precondition {
+            self.check(precondition).await?;
+        }
         let plan = self.plan;
         let mut values = Cow::Borrowed(plan.values.as_slice());
         let mut rows = ChangeRows::default();

@@ -1,21 +1,22 @@
 //! Logins and their connections.
 
 use std::collections::HashMap;
-use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use gatepost_rest::render::Zone;
 use tokio::task::JoinHandle;
+use tokio_postgres::config::TargetSessionAttrs;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Config, NoTls, Statement};
+use tokio_postgres::{Client, Statement};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::PostgresOptions;
+use super::error::words;
 use crate::data::DataError;
+use crate::database::{PlaceOptions, PostgresPlace};
 
 const STATEMENTS_CACHED: usize = 512;
-const CONNECT: Duration = Duration::from_secs(10);
 /// Backends whose client went away notice it within this time.
 const CHECK_MS: u32 = 1_000;
 /// A transaction that nobody goes on with ends after this time.
@@ -32,10 +33,28 @@ pub(super) enum Access {
     Own,
 }
 
+/// Why there is no connection.
+#[derive(Debug)]
+pub(super) enum ConnectError {
+    /// A file of the URL cannot be read.
+    Local(String),
+    /// The server cannot be reached, or refused.
+    Database(tokio_postgres::Error),
+}
+
+impl ConnectError {
+    pub(super) fn words(&self) -> String {
+        match self {
+            Self::Local(message) => message.clone(),
+            Self::Database(error) => words(error),
+        }
+    }
+}
+
 /// A way into the database.
 #[derive(Debug)]
 pub(super) struct Login {
-    config: Config,
+    place: PostgresPlace,
     access: Access,
     settings: String,
     pgbouncer: bool,
@@ -50,9 +69,10 @@ impl Login {
         postgres: &PostgresOptions,
         zone: &Zone,
     ) -> Result<Self, DataError> {
-        let mut config = Config::from_str(url)
-            .map_err(|error| DataError::Open(format!("the PostgreSQL URL cannot be read: {error}")))?;
-        config.connect_timeout(CONNECT).application_name("gatepost");
+        // The schema goes into the settings below, where any name does.
+        let options = PlaceOptions::in_folder(&postgres.folder);
+        let place =
+            PostgresPlace::parse(url, &options).map_err(|error| DataError::Open(error.to_string()))?;
         let mut settings =
             vec![("search_path", quoted(&postgres.schema)), ("TimeZone", zone.name().to_owned())];
         if access == Access::Read {
@@ -64,7 +84,7 @@ impl Login {
             .map(|(name, value)| format!("-c {name}={}", escaped(value)))
             .collect::<Vec<_>>()
             .join(" ");
-        Ok(Self { config, access, settings, pgbouncer: postgres.pgbouncer, plain: AtomicBool::new(false) })
+        Ok(Self { place, access, settings, pgbouncer: postgres.pgbouncer, plain: AtomicBool::new(false) })
     }
 
     pub(super) fn access(&self) -> Access {
@@ -72,14 +92,14 @@ impl Login {
     }
 
     /// Connects. The connection is driven by the runtime that this runs on.
-    pub(super) async fn connect(&self) -> Result<Connection, tokio_postgres::Error> {
+    pub(super) async fn connect(&self) -> Result<Connection, ConnectError> {
         if self.pgbouncer {
             return self.connect_with("").await;
         }
         if !self.plain.load(Ordering::Relaxed) {
             let options = format!("{} -c client_connection_check_interval={CHECK_MS}", self.settings);
             match self.connect_with(&options).await {
-                Err(error)
+                Err(ConnectError::Database(error))
                     if matches!(
                         error.code(),
                         Some(&SqlState::UNDEFINED_OBJECT | &SqlState::INVALID_PARAMETER_VALUE)
@@ -93,28 +113,39 @@ impl Login {
         self.connect_with(&self.settings).await
     }
 
-    async fn connect_with(&self, options: &str) -> Result<Connection, tokio_postgres::Error> {
-        let mut config = self.config.clone();
+    async fn connect_with(&self, options: &str) -> Result<Connection, ConnectError> {
+        let (mut config, tls) =
+            self.place.connector().map_err(|error| ConnectError::Local(error.to_string()))?;
         if !options.is_empty() {
-            let given = self.config.get_options().unwrap_or_default();
+            let given = config.get_options().unwrap_or_default().to_owned();
             config.options(format!("{given} {options}").trim());
         }
-        let (client, connection) = config.connect(NoTls).await?;
+        // A reader may well be a replica.
+        if self.access == Access::Read {
+            config.target_session_attrs(TargetSessionAttrs::Any);
+        }
+        let (client, connection) = config.connect(tls.clone()).await.map_err(ConnectError::Database)?;
         let driver = tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::info!(%error, "a PostgreSQL connection ended");
             }
         });
-        Ok(Connection { client, driver, statements: HashMap::new() })
+        Ok(Connection { client, tls, driver, statements: HashMap::new() })
     }
 }
 
 /// A connection with the statements that it has prepared. Dropping it closes the socket at once, whatever runs.
-#[derive(Debug)]
 pub(super) struct Connection {
     pub(super) client: Client,
+    tls: MakeRustlsConnect,
     driver: JoinHandle<()>,
     statements: HashMap<u64, Statement>,
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection").field("client", &self.client).finish_non_exhaustive()
+    }
 }
 
 impl Connection {
@@ -134,6 +165,12 @@ impl Connection {
         }
         self.statements.insert(number, statement.clone());
         Ok(statement)
+    }
+
+    /// Asks the server to end what runs. It may come late, and then meets the next statement.
+    pub(super) async fn cancel(&self) {
+        // Best effort: what runs has a time limit of its own.
+        let _ = self.client.cancel_token().cancel_query(self.tls.clone()).await;
     }
 
     /// Forgets what is prepared: something in the database changed.

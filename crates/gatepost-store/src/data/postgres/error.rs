@@ -3,7 +3,8 @@
 use tokio_postgres::Error;
 use tokio_postgres::error::{DbError, SqlState};
 
-use crate::data::{ConstraintKind, DataError, ExecuteError};
+use super::connect::ConnectError;
+use crate::data::{ConstraintKind, ExecuteError};
 
 /// Maps an error of a statement that runs.
 pub(super) fn execute_error(error: &Error) -> ExecuteError {
@@ -56,15 +57,13 @@ pub(super) fn prepare_error(error: &Error) -> ExecuteError {
 }
 
 /// Maps an error of connecting.
-pub(super) fn connect_error(error: &Error) -> ExecuteError {
-    match error.as_db_error() {
-        Some(database) if database.code().code().starts_with("53") => ExecuteError::Busy,
-        _ => ExecuteError::Unavailable(words(error)),
+pub(super) fn connect_error(error: &ConnectError) -> ExecuteError {
+    match error {
+        ConnectError::Database(error) if error.code().is_some_and(|code| code.code().starts_with("53")) => {
+            ExecuteError::Busy
+        }
+        other => ExecuteError::Unavailable(other.words()),
     }
-}
-
-pub(super) fn open_error(error: &Error) -> DataError {
-    DataError::Open(words(error))
 }
 
 /// The number of the parameter that the server could not read, from 1. Only its place in the context is looked at:
@@ -87,6 +86,11 @@ pub(super) fn is_outdated(error: &Error) -> bool {
         "26000" | "42704" | "XX000" => true,
         _ => false,
     })
+}
+
+/// Whether two transactions were in each other's way, so that one of them runs again.
+pub(super) fn is_collision(error: &Error) -> bool {
+    error.code().is_some_and(|code| matches!(code.code(), "40001" | "40P01"))
 }
 
 /// Whether the connection is gone.

@@ -51,6 +51,11 @@ impl Failed {
         }
     }
 
+    /// Whether another transaction was in the way.
+    pub(super) fn is_collision(&self) -> bool {
+        matches!(self, Self::Database(error) if error::is_collision(error))
+    }
+
     pub(super) fn into_error(self) -> ExecuteError {
         match self {
             Self::Database(error) => error::execute_error(&error),
@@ -163,6 +168,8 @@ pub(super) enum Mode {
     Snapshot,
     /// Changes.
     Write,
+    /// Changes that depend on what was read in the same transaction.
+    Checked,
 }
 
 impl Opening {
@@ -182,6 +189,7 @@ impl Opening {
             Mode::Read => "begin read only",
             Mode::Snapshot => "begin isolation level repeatable read read only",
             Mode::Write => "begin read write",
+            Mode::Checked => "begin isolation level serializable read write",
         };
         let mut text = format!("{begin}; set local statement_timeout = {}", left.as_millis().max(1));
         if shared.postgres.pgbouncer {
@@ -226,6 +234,17 @@ impl Opened<'_> {
             Some(end) => end.await,
             None => Ok(()),
         }
+    }
+}
+
+impl Opening {
+    /// Begins the transaction by itself.
+    pub(super) async fn begin(&self, client: &Client) -> Result<(), Error> {
+        client.batch_execute(&self.text).await?;
+        if let Some((statement, settings)) = &self.identity {
+            client.execute_raw(statement, settings.iter()).await?;
+        }
+        Ok(())
     }
 }
 

@@ -21,6 +21,7 @@ mod splice;
 mod tests;
 mod value;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -30,7 +31,7 @@ use gatepost_rest::render::{Columns, Zone};
 use gatepost_rest::source::{CompiledSource, Step};
 use tokio::sync::Mutex;
 
-use super::{DataError, DataOptions, Description, ExecuteError, Limits, Reply};
+use super::{DataError, DataOptions, Description, ExecuteError, Limits, Precondition, Reply};
 use background::Background;
 use connect::{Access, Connection, Login};
 use pool::Pool;
@@ -46,6 +47,8 @@ pub struct PostgresOptions {
     pub writer_url: String,
     /// The URL of the login that scripts run under: the schema's owner.
     pub owner_url: String,
+    /// The folder that the files in URLs are relative to.
+    pub folder: PathBuf,
     /// The schema's name in the database.
     pub schema: String,
     /// Connections for queries.
@@ -75,6 +78,7 @@ impl PostgresOptions {
             reader_url: url.clone(),
             writer_url: url.clone(),
             owner_url: url,
+            folder: PathBuf::new(),
             schema: schema.into(),
             readers_max: 8,
             writers_max: 4,
@@ -138,12 +142,24 @@ impl Engine {
         self.shared.postgres.row_level_security
     }
 
+    pub(super) async fn execute_if(
+        &self,
+        plan: Plan,
+        precondition: Precondition,
+        limits: Limits,
+    ) -> Result<Reply, ExecuteError> {
+        if self.shared.closed.load(Ordering::Acquire) {
+            return Err(ExecuteError::Stopped);
+        }
+        change::run(&self.shared, &plan, Some(&precondition), limits).await
+    }
+
     pub(super) async fn execute(&self, plan: Plan, limits: Limits) -> Result<Reply, ExecuteError> {
         if self.shared.closed.load(Ordering::Acquire) {
             return Err(ExecuteError::Stopped);
         }
         if plan.source.writes {
-            change::run(&self.shared, &plan, limits).await
+            change::run(&self.shared, &plan, None, limits).await
         } else {
             query::run(&self.shared, plan, limits).await
         }
@@ -165,7 +181,7 @@ impl Engine {
                 connection
             } else {
                 let connected = pool.login().connect().await;
-                checker.insert(connected.map_err(|error| error::words(&error))?)
+                checker.insert(connected.map_err(|error| error.words())?)
             };
             let mut columns = Columns::default();
             for (place, wanted, shown) in wanted {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use deadpool::Runtime;
 use deadpool::managed::{self, Metrics, Object, PoolError, RecycleError, RecycleResult};
 
-use super::connect::{Access, Connection, Login};
+use super::connect::{Access, ConnectError, Connection, Login};
 use super::error::connect_error;
 use crate::data::{DataError, ExecuteError};
 
@@ -16,17 +16,13 @@ pub(super) struct Manager(Login);
 
 impl managed::Manager for Manager {
     type Type = Connection;
-    type Error = tokio_postgres::Error;
+    type Error = ConnectError;
 
-    async fn create(&self) -> Result<Connection, tokio_postgres::Error> {
+    async fn create(&self) -> Result<Connection, ConnectError> {
         self.0.connect().await
     }
 
-    async fn recycle(
-        &self,
-        connection: &mut Connection,
-        _: &Metrics,
-    ) -> RecycleResult<tokio_postgres::Error> {
+    async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<ConnectError> {
         if connection.client.is_closed() {
             return Err(RecycleError::message("the connection is closed"));
         }
@@ -55,7 +51,7 @@ impl Pool {
             Err(PoolError::Timeout(managed::TimeoutType::Wait)) => Err(ExecuteError::Busy),
             Err(PoolError::Closed) => Err(ExecuteError::Stopped),
             Err(PoolError::Backend(error)) => Err(connect_error(&error)),
-            Err(error) => Err(ExecuteError::Unavailable(error.to_string())),
+            Err(error) => Err(ExecuteError::Unavailable(format!("no connection: {error:?}"))),
         }
     }
 

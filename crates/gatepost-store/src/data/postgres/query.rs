@@ -30,7 +30,7 @@ const COMMIT_AND_RESET: &str = "commit; set role none; reset all";
 /// Runs a plan. What streams goes on in a task of its own, which ends when its client is gone.
 pub(super) async fn run(shared: &Arc<Shared>, plan: Plan, limits: Limits) -> Result<Reply, ExecuteError> {
     if plan.source.query().is_none() {
-        return change::run(shared, &plan, limits).await;
+        return change::run(shared, &plan, None, limits).await;
     }
     let (outlet, started) = Outlet::new(shared.options.clone(), limits);
     let shared = Arc::clone(shared);
@@ -85,20 +85,74 @@ async fn attempt(
     lease: &mut Lease,
     outlet: &mut Outlet,
 ) -> Result<Reply, Failed> {
-    let Some(query) = plan.source.query() else { return Err(Failed::Own(ExecuteError::Panic)) };
     let values = plan.values.as_slice();
-    let wanted = || Wanted::query(query, &plan.source);
-    let main = keep_if_refused(ready(shared, lease, plan, 0, wanted, values).await, lease)?;
-    let Some(etag) = &plan.source.etag else {
-        let opening = Opening::new(shared, lease, plan, Mode::Read, limits.deadline).await?;
-        return rows(plan, limits, lease, outlet, Some(&opening), &main, None).await;
+    let queries = keep_if_refused(queries(shared, lease, plan, values).await, lease)?;
+    let Queries { main, etag } = queries;
+    let mode = if etag.is_some() { Mode::Snapshot } else { Mode::Read };
+    let opening = Opening::new(shared, lease, plan, mode, limits.deadline).await?;
+    let closing = Some(if main.resolved.plain { COMMIT } else { COMMIT_AND_RESET });
+    let outcome = match etag {
+        None => rows(plan, limits, lease, outlet, (Some(&opening), closing), &main, None).await,
+        Some(etag) => {
+            let value = first_value(plan, values, lease, Some(&opening), &etag).await?;
+            rows(plan, limits, lease, outlet, (None, closing), &main, etag_text(value)).await
+        }
     };
-    let wanted = || Wanted::query(etag, &plan.source);
-    let tag = keep_if_refused(ready(shared, lease, plan, ETAG, wanted, values).await, lease)?;
-    let opening = Opening::new(shared, lease, plan, Mode::Snapshot, limits.deadline).await?;
-    let value = first_value(plan, values, lease, Some(&opening), &tag).await?;
-    rows(plan, limits, lease, outlet, None, &main, etag_text(value)).await
+    match outcome {
+        // The end of the transaction was answered: nothing is left on the connection.
+        Ok(result) => {
+            if !lease.client.is_closed() {
+                lease.keep();
+            }
+            result
+        }
+        Err(failed) => Err(failed),
+    }
 }
+
+/// The statements of a plan that reads, ready.
+struct Queries<'v> {
+    main: Ready<'v>,
+    etag: Option<Ready<'v>>,
+}
+
+async fn queries<'v>(
+    shared: &Shared,
+    lease: &mut Lease,
+    plan: &Plan,
+    values: &'v [BindValue],
+) -> Result<Queries<'v>, Failed> {
+    let Some(query) = plan.source.query() else { return Err(Failed::Own(ExecuteError::Panic)) };
+    let main = ready(shared, lease, plan, 0, || Wanted::query(query, &plan.source), values).await?;
+    let etag = match &plan.source.etag {
+        Some(etag) => {
+            let wanted = || Wanted::query(etag, &plan.source);
+            Some(ready(shared, lease, plan, ETAG, wanted, values).await?)
+        }
+        None => None,
+    };
+    Ok(Queries { main, etag })
+}
+
+/// Runs a plan that reads inside a transaction that is already begun. Its answer must fit the buffer.
+pub(super) async fn within(
+    shared: &Shared,
+    plan: &Plan,
+    limits: Limits,
+    lease: &mut Lease,
+) -> Result<Reply, Failed> {
+    let values = plan.values.as_slice();
+    let Queries { main, etag } = queries(shared, lease, plan, values).await?;
+    let tag = match etag {
+        Some(etag) => etag_text(first_value(plan, values, lease, None, &etag).await?),
+        None => None,
+    };
+    let (mut outlet, _) = Outlet::new(shared.options.clone(), limits);
+    rows(plan, limits, lease, &mut outlet, (None, None), &main, tag).await?
+}
+
+/// An outer error means that the transaction may be open still.
+type Ended = Result<Reply, Failed>;
 
 /// A statement that is refused before anything was begun leaves the connection as it was.
 pub(super) fn keep_if_refused<T>(result: Result<T, Failed>, lease: &mut Lease) -> Result<T, Failed> {
@@ -111,49 +165,40 @@ pub(super) fn keep_if_refused<T>(result: Result<T, Failed>, lease: &mut Lease) -
 async fn rows(
     plan: &Plan,
     limits: Limits,
-    lease: &mut Lease,
+    lease: &Lease,
     outlet: &mut Outlet,
-    opening: Option<&Opening>,
+    (opening, closing): (Option<&Opening>, Option<&str>),
     query: &Ready<'_>,
     etag: Option<String>,
-) -> Result<Reply, Failed> {
-    let closing = if query.resolved.plain { COMMIT } else { COMMIT_AND_RESET };
-    let outcome = {
-        let opened = open(&lease.client, opening, query, Some(closing)).await;
-        match opened {
-            Err(error) => Err(query.failed(plan, &plan.values, error)),
-            Ok(mut opened) => {
-                let mut writer = Writer::new(plan, &query.resolved.columns, limits, etag)?;
-                let mut outcome = Ok(());
-                while let Some(row) = opened.rows.next().await {
-                    let row = match row {
-                        Ok(row) => row,
-                        Err(error) => {
-                            outcome = Err(query.failed(plan, &plan.values, error));
-                            break;
-                        }
-                    };
-                    if writer.row(&row, outlet).await? == Flow::Enough {
-                        skip(&mut opened.rows).await?;
-                        break;
-                    }
-                }
-                let ended = opened.finish().await;
-                match outcome {
-                    Ok(()) => {
-                        ended?;
-                        Ok(writer.end()?)
-                    }
-                    Err(failed) => Err(failed),
+) -> Result<Ended, Failed> {
+    let mut opened = match open(&lease.client, opening, query, closing).await {
+        Ok(opened) => opened,
+        Err(error) => return Ok(Err(query.failed(plan, &plan.values, error))),
+    };
+    let mut writer = Writer::new(plan, &query.resolved.columns, limits, etag)?;
+    let mut failure = None;
+    while let Some(row) = opened.rows.next().await {
+        match row {
+            Ok(row) => {
+                if writer.row(&row, outlet).await? == Flow::Enough {
+                    skip(&mut opened.rows).await?;
+                    break;
                 }
             }
+            Err(error) => {
+                failure = Some(query.failed(plan, &plan.values, error));
+                break;
+            }
         }
-    };
-    // The end of the transaction was answered: nothing is left on the connection.
-    if !lease.client.is_closed() {
-        lease.keep();
     }
-    outcome
+    let ended = opened.finish().await;
+    Ok(match failure {
+        Some(failed) => Err(failed),
+        None => {
+            ended?;
+            writer.end().map_err(Failed::Own)
+        }
+    })
 }
 
 /// Throws away the rows that are not shown; too many of them are not waited for.

@@ -9,12 +9,12 @@ use gatepost_rest::render::{Row as _, Value, Zone};
 use gatepost_rest::sql::{Dialect, Statement};
 use tokio::sync::Mutex;
 use tokio_postgres::error::ErrorPosition;
-use tokio_postgres::{Error, NoTls, Row};
+use tokio_postgres::{Error, Row};
 
 use super::Shared;
 use super::connect::Connection;
 use super::encode::{self, Parameter};
-use super::error::{open_error, words};
+use super::error::words;
 use super::resolve::{Origin, Resolved, Wanted, explain, resolve};
 use super::row::PostgresRow;
 use super::splice::{Splice, splice};
@@ -65,7 +65,7 @@ impl Session {
             .background
             .wait(async move { connecting.owner.connect().await })
             .map_err(DataError::Open)?
-            .map_err(|error| open_error(&error))?;
+            .map_err(|error| DataError::Open(error.words()))?;
         let connection = Arc::new(Mutex::new(connection));
         let shared = Arc::clone(shared);
         Ok(Self { shared, connection, in_transaction: false, rows_max: ROWS_MAX, time: TIME })
@@ -231,8 +231,7 @@ impl Job {
                 result.truncated = true;
                 cut = self.can_be_cut();
                 if cut {
-                    // Best effort: otherwise the rows are thrown away as they come.
-                    let _ = connection.client.cancel_token().cancel_query(NoTls).await;
+                    connection.cancel().await;
                 }
             }
         }

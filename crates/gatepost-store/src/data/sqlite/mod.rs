@@ -29,7 +29,7 @@ use gatepost_rest::render::Columns;
 use gatepost_rest::source::{CompiledSource, Step};
 use tokio::sync::oneshot;
 
-use super::{DataError, DataOptions, Description, ExecuteError, Limits, Reply, ReplyBody};
+use super::{DataError, DataOptions, Description, ExecuteError, Limits, Precondition, Reply, ReplyBody};
 use connection::{Kind, UserConnection};
 use queue::Queue;
 use reader::{ReadAnswer, ReadJob};
@@ -84,7 +84,7 @@ impl Engine {
             return Err(ExecuteError::Stopped);
         }
         if plan.source.writes {
-            return self.write(plan, limits).await;
+            return self.write(plan, None, limits).await;
         }
         let mut plan = plan;
         if self.shared.options.in_place && plan.source.hints.is_point() {
@@ -103,6 +103,19 @@ impl Engine {
             ReadAnswer::Done(reply) => Ok(*reply),
             ReadAnswer::TooLong(_) => Err(ExecuteError::TooLarge),
         }
+    }
+
+    /// Runs a plan that changes data, if a precondition holds in the same transaction.
+    pub(super) async fn execute_if(
+        &self,
+        plan: Plan,
+        precondition: Precondition,
+        limits: Limits,
+    ) -> Result<Reply, ExecuteError> {
+        if self.shared.closed.load(Ordering::Acquire) {
+            return Err(ExecuteError::Stopped);
+        }
+        self.write(plan, Some(precondition), limits).await
     }
 
     /// Prepares a handler's statements without running them, for load reports. Blocks.
@@ -158,9 +171,14 @@ impl Engine {
         Ok(answer)
     }
 
-    async fn write(&self, plan: Plan, limits: Limits) -> Result<Reply, ExecuteError> {
+    async fn write(
+        &self,
+        plan: Plan,
+        precondition: Option<Precondition>,
+        limits: Limits,
+    ) -> Result<Reply, ExecuteError> {
         let (reply, answer) = oneshot::channel();
-        let job = WriteJob { plan, limits, reply };
+        let job = WriteJob { plan, precondition, limits, reply };
         self.shared.writes.push(job).map_err(queue::Refused::into_error)?;
         answer.await.map_err(|_| ExecuteError::Stopped)?
     }
@@ -169,8 +187,8 @@ impl Engine {
 impl Shared {
     fn start(&self, writer: UserConnection) -> Result<(), DataError> {
         let queue = Arc::clone(&self.writes);
-        let write_time = self.options.write_time;
-        self.spawn("gatepost-write", move || writer::run(&writer, &queue, write_time))?;
+        let options = self.options.clone();
+        self.spawn("gatepost-write", move || writer::run(&writer, &queue, &options))?;
         for number in 0..self.options.reader_threads.max(1) {
             let connection = UserConnection::open(&self.path, Kind::Read, &self.options)?;
             let (queue, options) = (Arc::clone(&self.reads), self.options.clone());
@@ -180,6 +198,7 @@ impl Shared {
         }
         for number in 0..self.options.stream_threads.max(1) {
             let connection = UserConnection::open(&self.path, Kind::Read, &self.options)?;
+            connection.expect_scans()?;
             let (queue, options) = (Arc::clone(&self.streams), self.options.clone());
             self.spawn(&format!("gatepost-stream-{number}"), move || {
                 reader::run_streams(&connection, &queue, &options);

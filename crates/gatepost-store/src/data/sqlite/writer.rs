@@ -16,8 +16,10 @@ use tokio::sync::oneshot;
 use super::change;
 use super::connection::UserConnection;
 use super::error::execute_error;
+use super::query;
 use super::queue::Queue;
-use super::{ExecuteError, Limits, Reply};
+use super::reader::BufferOnly;
+use super::{DataOptions, ExecuteError, Limits, Precondition, Reply};
 
 const BATCH_MAX: usize = 512;
 const QUARANTINE: Duration = Duration::from_secs(60);
@@ -25,6 +27,7 @@ const QUARANTINE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(super) struct WriteJob {
     pub(super) plan: Plan,
+    pub(super) precondition: Option<Precondition>,
     pub(super) limits: Limits,
     pub(super) reply: oneshot::Sender<Result<Reply, ExecuteError>>,
 }
@@ -32,7 +35,7 @@ pub(super) struct WriteJob {
 type Outcome = Result<Reply, ExecuteError>;
 
 /// Runs jobs until the queue is closed and empty.
-pub(super) fn run(connection: &UserConnection, queue: &Queue<WriteJob>, write_time: Duration) {
+pub(super) fn run(connection: &UserConnection, queue: &Queue<WriteJob>, options: &DataOptions) {
     let control = match Control::prepare(&connection.sqlite) {
         Ok(control) => control,
         Err(error) => {
@@ -41,7 +44,13 @@ pub(super) fn run(connection: &UserConnection, queue: &Queue<WriteJob>, write_ti
             return;
         }
     };
-    let mut writer = Writer { connection, control, write_time, quarantine: HashMap::new() };
+    let mut writer = Writer {
+        connection,
+        control,
+        write_time: options.write_time,
+        buffer_bytes_max: options.buffer_bytes_max,
+        quarantine: HashMap::new(),
+    };
     while let Some(popped) = queue.pop() {
         let mut jobs = vec![popped.item];
         queue.drain(BATCH_MAX - 1, &mut jobs);
@@ -85,6 +94,7 @@ struct Writer<'c> {
     connection: &'c UserConnection,
     control: Control<'c>,
     write_time: Duration,
+    buffer_bytes_max: usize,
     quarantine: HashMap<u64, Instant>,
 }
 
@@ -182,10 +192,27 @@ impl Writer<'_> {
         let deadline = job.limits.deadline.min(Instant::now() + self.write_time);
         let _watched = self.connection.watch.job(deadline, None);
         let _user = self.connection.watch.user();
-        catch_unwind(AssertUnwindSafe(|| change::run(self.connection, &job.plan, job.limits))).map_err(|_| {
+        let work = || {
+            if let Some(precondition) = &job.precondition {
+                self.check(precondition, job.limits)?;
+            }
+            change::run(self.connection, &job.plan, job.limits)
+        };
+        catch_unwind(AssertUnwindSafe(work)).map_err(|_| {
             tracing::error!("a writing job panicked");
             ExecuteError::Panic
         })
+    }
+
+    fn check(&self, precondition: &Precondition, limits: Limits) -> Result<(), ExecuteError> {
+        let mut sink = BufferOnly { bytes_max: self.buffer_bytes_max, overflown: false };
+        match query::run(self.connection, &precondition.plan, limits, &mut sink) {
+            Ok(reply) if (precondition.holds)(&reply) => Ok(()),
+            Err(error @ (ExecuteError::Timeout | ExecuteError::Busy | ExecuteError::Corrupt(_))) => {
+                Err(error)
+            }
+            Ok(_) | Err(_) => Err(ExecuteError::Outdated),
+        }
     }
 
     fn is_quarantined(&mut self, plan: &Plan) -> bool {

@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, PoisonError};
 
-use gatepost_oauth::{Form, OauthError, Presented, Verification, presented, secret};
+use gatepost_oauth::secret::verify::{verify_unknown_client, verify_unknown_client_slowly};
+use gatepost_oauth::{Form, OauthError, Presented, Verification, presented};
 use gatepost_store::logs::AuditRecord;
 use http::HeaderMap;
 use secrecy::SecretString;
@@ -23,7 +24,7 @@ pub(super) async fn authenticate(
     let known = endpoint.snapshot.principals.find_presented(endpoint.schema.schema.id, &presented.client_id);
     let (app, now_ms) = (endpoint.app, facts.at_ms);
     let id = known.map(|known| known.client.id);
-    facts.client = known.map(|known| known.client.name.clone());
+    facts.client = known.map(|known| Arc::clone(&known.name));
     if let Err(seconds) = app.throttle.check(id, facts.address, now_ms) {
         audit(endpoint, facts, "throttled", "too many failures");
         return Err(Refusal::throttled(seconds));
@@ -41,30 +42,40 @@ pub(super) async fn authenticate(
     Err(Refusal { reason, ..OauthError::invalid_client().into() })
 }
 
+/// Compares the secret. Where some client has a secret that is slow to check, every failure takes as long, so that
+/// time tells nothing about which clients exist (STO-04).
 async fn verify(
     app: &Arc<App>,
     known: Option<&Arc<KnownClient>>,
     presented: &Presented,
 ) -> Result<Verification, Refusal> {
     let ring = app.ring();
-    let Some(known) = known else {
-        if app.snapshot().principals.has_chosen_secrets() {
-            let secret = presented.secret.clone();
-            slowly(app, move || secret::verify::verify_unknown_client_slowly(&secret)).await?;
+    let verification = match known {
+        None => verify_unknown_client(&presented.secret, &ring),
+        Some(known) => {
+            let proof = *known.proof.read().unwrap_or_else(PoisonError::into_inner);
+            known
+                .client
+                .verify_secret(&presented.secret, &ring, &|candidate| proof.as_ref() == Some(candidate))
         }
-        return Ok(secret::verify::verify_unknown_client(&presented.secret, &ring));
     };
-    let remembered =
-        |proof: &_| known.proof.read().unwrap_or_else(PoisonError::into_inner).as_ref() == Some(proof);
-    let verification = known.client.verify_secret(&presented.secret, &ring, &remembered);
-    if verification != Verification::NeedsSlowHash {
-        return Ok(verification);
+    let secret: SecretString = presented.secret.clone();
+    match (verification, known) {
+        (Verification::Match, _) => Ok(Verification::Match),
+        (Verification::NeedsSlowHash, Some(known)) => {
+            let checked = Arc::clone(known);
+            let proof = slowly(app, move || checked.client.verify_slowly(&secret, &ring)).await?;
+            let Some(proof) = proof else { return Ok(Verification::Mismatch) };
+            *known.proof.write().unwrap_or_else(PoisonError::into_inner) = Some(proof);
+            Ok(Verification::Match)
+        }
+        _ => {
+            if app.snapshot().principals.has_chosen_secrets() {
+                slowly(app, move || verify_unknown_client_slowly(&secret)).await?;
+            }
+            Ok(Verification::Mismatch)
+        }
     }
-    let (checked, secret): (_, SecretString) = (Arc::clone(known), presented.secret.clone());
-    let proof = slowly(app, move || checked.client.verify_slowly(&secret, &ring)).await?;
-    let Some(proof) = proof else { return Ok(Verification::Mismatch) };
-    *known.proof.write().unwrap_or_else(PoisonError::into_inner) = Some(proof);
-    Ok(Verification::Match)
 }
 
 /// Runs a slow hash on a thread for blocking work: a few at a time, a few waiting, the rest refused (STO-03).
@@ -84,15 +95,15 @@ async fn slowly<T: Send + 'static>(
 }
 
 /// Notes an event of the token endpoint's neighbours.
-pub(super) fn audit(endpoint: &Endpoint<'_>, facts: &Facts, event: &'static str, reason: &str) {
+pub(super) fn audit(endpoint: &Endpoint<'_>, facts: &Facts, event: &'static str, reason: &'static str) {
     let outcome = if reason == "ok" { "success" } else { "failure" };
     endpoint.app.logs.note_audit(AuditRecord {
         at_ms: facts.at_ms,
         request_id: Some(facts.request_id.clone()),
-        address: Some(facts.address.to_string()),
+        address: Some(facts.address),
         event,
         outcome,
-        reason: reason.to_owned(),
+        reason,
         schema: Some(endpoint.schema.schema.name.clone()),
         client: facts.client.clone(),
         detail: None,

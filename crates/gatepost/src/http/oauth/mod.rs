@@ -91,14 +91,14 @@ pub async fn serve(
         return None;
     }
     facts.wants_html = false;
-    facts.route = Some(format!("oauth/{name}"));
+    facts.route = Some(format!("oauth/{name}").into());
     let config = &endpoint.app.config;
-    let public_url = config.public_url();
+    let public_url = &*endpoint.app.base_url;
     if cors::is_preflight(request.method(), request.headers()) {
-        let preflight = cors::preflight(request.headers(), &config.oauth.token_origins, &public_url);
+        let preflight = cors::preflight(request.headers(), &config.oauth.token_origins, public_url);
         return Some(preflight.unwrap_or_else(|failure| respond::failure(&failure, facts, None)));
     }
-    let sharing = match cors::check(request.headers(), &config.oauth.token_origins, &public_url) {
+    let sharing = match cors::check(request.headers(), &config.oauth.token_origins, public_url) {
         Ok(sharing) => sharing,
         Err(failure) => return Some(respond::failure(&failure, facts, None)),
     };
@@ -137,18 +137,26 @@ async fn answer(
         return Err(Refusal::unavailable("The server cannot read its catalog."));
     }
     let (head, body) = request.into_parts();
-    let config = &endpoint.app.config;
-    let body = body::read(body, config.oauth.body_bytes, config.limits.body_seconds)
-        .await
-        .map_err(|failure| body_refusal(&failure))?;
+    let body_max = endpoint.app.config.oauth.body_bytes;
+    let body = body::read(endpoint.app, body, body_max).await.map_err(|failure| body_refusal(&failure))?;
+    let body = &body.bytes;
+    // A body can take its time: clients, secrets and keys are judged as they are when it is there.
+    let snapshot = endpoint.app.snapshot();
+    let Some(schema) = snapshot.schema(&endpoint.schema.schema.alias) else {
+        return Err(OauthError::invalid_client().into());
+    };
+    let endpoint = &Endpoint { app: endpoint.app, snapshot: &snapshot, schema };
     match name {
-        "token" => token::answer(endpoint, &head.headers, &body, facts).await,
-        "revoke" => revoke::answer(endpoint, &head.headers, &body, facts).await,
-        _ => introspect::answer(endpoint, &head.headers, &body, facts).await,
+        "token" => token::answer(endpoint, &head.headers, body, facts).await,
+        "revoke" => revoke::answer(endpoint, &head.headers, body, facts).await,
+        _ => introspect::answer(endpoint, &head.headers, body, facts).await,
     }
 }
 
 fn body_refusal(failure: &Failure) -> Refusal {
+    if failure.code == Code::Busy {
+        return Refusal::unavailable("Too many bodies are being received.");
+    }
     let status = failure.code.status();
     let error = match failure.code {
         Code::BodyTooLarge => OauthError::invalid_request("The body is too large."),

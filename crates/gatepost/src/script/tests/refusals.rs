@@ -255,6 +255,25 @@ fn public_entry_never_comes_to_light_by_the_way() {
 }
 
 #[test]
+fn a_locked_module_is_not_moved_into_the_open() {
+    let host = shop();
+    let module = "ords.define_module('pay', '/pay/'); ords.define_template('pay', 'all/'); \
+                  ords.define_handler('pay', 'all/', 'GET', 'json/collection', 'select 1 as x');";
+    host.block(&format!(
+        "declare r owa.vc_arr; p owa.vc_arr; begin r(1) := 'shop.reader'; p(1) := '/pay/*'; {module} \
+         ords.define_privilege('pay.read', r, p); gatepost.allow_public('/demo/*'); end;"
+    ));
+    let moved = module.replace("'/pay/'", "'/demo/pay/'");
+    for body in ["ords.rename_module('pay', p_new_base_path => '/demo/pay/');", &moved] {
+        let rendered = host.refused_block(body);
+        assert!(rendered.contains("would be open to everybody below /demo/pay/"), "{body}\n{rendered}");
+    }
+    host.block(
+        "gatepost.deny_public('/demo/*'); ords.rename_module('pay', p_new_base_path => '/demo/pay/');",
+    );
+}
+
+#[test]
 fn deleted_role_does_not_widen_a_privilege() {
     let host = shop();
     let rendered = host.refused_block("ords.delete_role('shop.reader');");

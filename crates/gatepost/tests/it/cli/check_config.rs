@@ -68,8 +68,8 @@ fn what_is_wrong_is_named_with_its_place() {
     let folder = Folder::new("config-wrong");
     let dir = folder.path().to_str().unwrap();
     for (text, wanted) in [
-        ("[server]\nlisten = \"127.0.0.1:1\"\nlissten = 1\n", "line 3, column 1"),
-        ("[sever]\n", "line 1, column 2"),
+        ("[server]\nlisten = \"127.0.0.1:1\"\nlissten = 1\n", "line 3: unknown field `lissten`"),
+        ("[sever]\n", "line 1: unknown field `sever`"),
         ("[server]\nlisten = \"here\"\n", "line 2"),
         ("[server\n", "line 1"),
         ("[server]\ncontext = \"/a/b\"\n", "server.context is one path segment"),
@@ -80,7 +80,10 @@ fn what_is_wrong_is_named_with_its_place() {
         ("[oauth]\naccess_token_seconds = 0\n", "at least 1"),
         ("[oauth]\naccess_token_seconds = 100000\n", "allow_long_tokens"),
         ("[schemas.hr]\ntime_zone = \"Mars\"\n", "schemas.hr.time_zone"),
-        ("[catalog]\nurl = \"postgres://u:hidden@h/d\"\n", "comes with a later release"),
+        (
+            "[catalog]\nurl = \"postgres://u:hidden@h/d?sslmode=prefer\"\n",
+            "sslmode is verify-full or disable",
+        ),
         ("[limits]\nrows = -1\n", "line 2"),
         ("[log]\naccess = \"some\"\n", "line 2"),
     ] {
@@ -99,6 +102,55 @@ fn what_is_wrong_is_named_with_its_place() {
     ] {
         let message = finish(gatepost(&["check-config", "--data", dir]).env(name, value), "").refused();
         assert!(message.contains(wanted), "{name}: {message}");
+    }
+}
+
+#[test]
+fn numbers_that_nothing_can_be_made_of_are_refused() {
+    let shop = Shop::new("config-numbers");
+    let endless = i64::MAX.to_string();
+    for (key, value) in [
+        ("limits.connections", "0"),
+        ("limits.connections", endless.as_str()),
+        ("limits.connections_per_address", "0"),
+        ("limits.header_seconds", "0"),
+        ("limits.readers", "0"),
+        ("limits.readers", "100000"),
+        ("limits.streams", endless.as_str()),
+        ("limits.queue", "0"),
+        ("oauth.slow_checks", endless.as_str()),
+        ("oauth.slow_checks_waiting", endless.as_str()),
+        ("catalog.poll_ms", "600000"),
+        ("access.max_stale_seconds", "0"),
+        ("log.level", "a[b"),
+    ] {
+        let name = format!("GATEPOST_{}", key.replace('.', "_").to_uppercase());
+        let message = finish(shop.command("check-config", &[]).env(name, value), "").refused();
+        assert!(message.contains(key), "{key} = {value}: {message}");
+    }
+}
+
+/// Every number at the lowest and at the highest value that is taken: the server answers and stops.
+#[tokio::test]
+async fn numbers_that_are_taken_are_lived_with() {
+    let shop = Shop::new("config-extremes");
+    for (section, key, default) in keys().into_iter().filter(|(.., default)| default.parse::<i64>().is_ok()) {
+        let name = format!("GATEPOST_{section}_{key}").to_uppercase();
+        for value in ["0", "1", "4294967295"] {
+            if finish(shop.command("check-config", &[]).env(&name, value), "").code != Some(0) {
+                continue;
+            }
+            let mut serve = shop.command("serve", &["--listen", "127.0.0.1:0"]);
+            serve.env(&name, value);
+            let server = TestServer::spawn(shop.0.path(), serve);
+            let answer = get(&format!("{}/healthz", server.base_url), None).await;
+            assert_eq!(answer.status(), StatusCode::OK, "{name} = {value} (default {default})");
+            drop(answer);
+            let log = server.log.clone();
+            assert_eq!(server.stop().code(), Some(0), "{name} = {value}");
+            let log = std::fs::read_to_string(log).unwrap();
+            assert!(!log.contains("panicked"), "{name} = {value}: {log}");
+        }
     }
 }
 

@@ -49,6 +49,12 @@ async fn what_it_tells_programs_works_and_is_private() {
     let mode = |name: &str| std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode("demo.json"), 0o600);
     assert_eq!(mode("keys.toml"), 0o600);
+    // Widened by somebody, it is narrowed again.
+    let path = folder.path().join("demo.json");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    server.stop();
+    let server = TestServer::demo(folder.path());
+    assert_eq!(mode("demo.json"), 0o600);
     let base = server.known("base_url");
     assert_eq!(server.known("token_url"), format!("{base}/oauth/token"));
     let token = Credentials::of_demo(&server).token(&server, "hr").await;

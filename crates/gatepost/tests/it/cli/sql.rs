@@ -219,3 +219,31 @@ fn dictionary_and_tables_are_joined() {
     // DDL and DML print nothing in this format, the first line is the head.
     assert_eq!(lines, ["free,", "shop.v1,ann"]);
 }
+
+#[test]
+fn scripts_that_run_side_by_side_lose_nothing() {
+    let shop = Shop::new("sql-side");
+    let block = |name: String| format!("begin ords.define_module('{name}', '/{name}/'); end;\n/\n");
+    let script = |who: &str| (0..20).map(|n| block(format!("{who}{n}"))).collect::<Vec<_>>().concat();
+    let outcomes: Vec<_> = std::thread::scope(|scope| {
+        let run = |who| {
+            scope.spawn({
+                let shop = &shop;
+                let script = script(who);
+                move || shop.script(&script)
+            })
+        };
+        ["a", "b", "c"].map(run).into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let mut acknowledged = Vec::new();
+    for outcome in &outcomes {
+        let created = outcome.stdout.lines().filter_map(|line| line.strip_prefix("  module "));
+        acknowledged.extend(created.filter_map(|line| line.strip_suffix(": created")).map(str::to_owned));
+        // Somebody else may be first twice in a row; then the script says who and ends.
+        let refused = outcome.stderr.contains("the catalog was changed meanwhile by tester");
+        assert!(outcome.code == Some(0) || outcome.code == Some(1) && refused, "{}", outcome.stderr);
+    }
+    acknowledged.sort();
+    assert!(acknowledged.len() >= 20);
+    assert_eq!(shop.lines("select name from user_ords_modules order by name"), acknowledged);
+}

@@ -132,7 +132,8 @@ async fn tok_05_a_parameter_given_twice_is_refused() {
 async fn tok_06_basic_is_form_decoded_and_its_scheme_has_any_case() {
     use base64::Engine as _;
     let shop = Shop::shared().await;
-    let all_escaped = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+    let all_escaped =
+        |text: &str| text.bytes().fold(String::new(), |text, byte| format!("{text}%{byte:02X}"));
     let encode = |text: String| base64::engine::general_purpose::STANDARD.encode(text);
     let Credentials { id, secret } = &shop.client;
     for (scheme, pair) in [
@@ -521,12 +522,9 @@ async fn send(request: oauth2::HttpRequest) -> Result<oauth2::HttpResponse, reqw
 }
 
 #[tokio::test]
-async fn a_client_library_that_is_not_ours_gets_and_revokes_tokens() {
+async fn a_client_library_that_is_not_ours_gets_tokens() {
     use oauth2::basic::{BasicClient, BasicErrorResponseType};
-    use oauth2::{
-        AuthType, ClientId, ClientSecret, RequestTokenError, RevocationUrl, Scope, TokenResponse as _,
-        TokenUrl,
-    };
+    use oauth2::{AuthType, ClientId, ClientSecret, RequestTokenError, Scope, TokenResponse as _, TokenUrl};
     let shop = Shop::shared().await;
     for auth_type in [AuthType::BasicAuth, AuthType::RequestBody] {
         let client = |secret: &str| {
@@ -555,11 +553,8 @@ async fn a_client_library_that_is_not_ours_gets_and_revokes_tokens() {
         let url = shop.url("items/");
         let secret = token.access_token().secret().clone();
         assert_eq!(crate::client::get(&url, Some(&secret)).await.status(), StatusCode::OK);
-        let revoking = client(&shop.client.secret)
-            .set_revocation_url(RevocationUrl::new(shop.server.url("hr/oauth/revoke")).unwrap());
-        // The crate insists on https for this endpoint; over loopback we say it by hand.
+        // The crate asks for https at this endpoint; over loopback the request is made by hand.
         let form = [("token", secret.as_str()), ("token_type_hint", "access_token")];
-        drop(revoking);
         let answer = http()
             .post(shop.server.url("hr/oauth/revoke"))
             .basic_auth(&shop.client.id, Some(&shop.client.secret))

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use reqwest::StatusCode;
 
-use crate::client::get;
+use crate::client::{Credentials, get};
 use crate::process::{Shop, assert_whole, eventually_status, finish, sqlite};
 use crate::server::{Folder, TestServer, gatepost};
 
@@ -68,7 +68,7 @@ fn a_catalog_of_a_newer_program_or_of_another_one_is_refused() {
     let shop = shop("foreign");
     let path = shop.0.path().join("catalog.db");
     sqlite(&shop.0, "catalog.db").pragma_update(None, "user_version", 99).unwrap();
-    assert_refused(&shop, "the file has version 99, this program knows");
+    assert_refused(&shop, "the database has version 99, this program knows");
     std::fs::remove_file(&path).unwrap();
     sqlite(&shop.0, "catalog.db")
         .execute_batch("create table mine (a); insert into mine values (1)")
@@ -148,6 +148,47 @@ async fn a_server_whose_catalog_breaks_goes_on_with_what_it_knows_and_says_so() 
         server.log_text().contains("the catalog cannot be read") && server.log_text().contains("damaged")
     });
     assert_eq!(get(&server.url("shop/v1/one"), None).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_read_its_catalog_for_long_decides_nothing_and_recovers() {
+    let shop = shop("stale");
+    shop.script(
+        "declare r owa.vc_arr; q owa.vc_arr; begin
+           ords.define_service(p_module_name => 'locked', p_base_path => '/locked/', p_pattern => 'one',
+             p_source => 'select 1 as one');
+           ords.create_role('reader');
+           r(1) := 'reader'; q(1) := '/locked/*';
+           ords.define_privilege('locked.read', r, q);
+           oauth.create_client('till', 'client_credentials');
+           oauth.grant_client_role('till', 'reader');
+         end;",
+    )
+    .ok();
+    let mut serve = shop.command("serve", &["--listen", "127.0.0.1:0"]);
+    serve.env("GATEPOST_ACCESS_MAX_STALE_SECONDS", "1");
+    let server = TestServer::spawn(shop.0.path(), serve);
+    let (public, locked) = (server.url("shop/v1/one"), server.url("shop/locked/one"));
+    let ready = format!("{}/readyz", server.base_url);
+    let token = Credentials::by_name(&server, "shop", "till").token(&server, "shop").await;
+    let ask = async || get(&locked, Some(&token)).await;
+    assert_eq!(ask().await.status(), StatusCode::OK);
+    let good = shop.0.path().join("good.db");
+    sqlite(&shop.0, "catalog.db").execute("vacuum into ?1", [good.to_str().unwrap()]).unwrap();
+    let broken = shop.0.write("broken.db", &"garbage ".repeat(1_000));
+    std::fs::rename(broken, shop.0.path().join("catalog.db")).unwrap();
+
+    eventually_status(503, ask).await;
+    assert!(ask().await.headers().contains_key("retry-after"));
+    eventually_status(503, async || get(&ready, None).await).await;
+    assert_eq!(get(&public, None).await.status(), StatusCode::OK, "what is public needs no decision");
+
+    std::fs::rename(good, shop.0.path().join("catalog.db")).unwrap();
+    // It may be an older one: the tokens of before end with the file of before.
+    eventually_status(401, ask).await;
+    eventually_status(200, async || get(&ready, None).await).await;
+    let complaints = server.log_text().matches("the catalog cannot be read").count();
+    assert_eq!(complaints, 1, "said once, not at every look");
 }
 
 /// Kills `init` at growing ages and returns how many times it was not done by then.

@@ -2,8 +2,9 @@
 
 use reqwest::StatusCode;
 
+use crate::backend::{Backend, on_both_catalogs};
 use crate::client::{Credentials, get, http};
-use crate::process::{Shop, eventually_status, sqlite};
+use crate::process::{Shop, eventually_async, eventually_status, sqlite, unthrottled};
 use crate::server::{Folder, TestServer, gatepost};
 
 /// A module that answers `number` to everybody.
@@ -17,22 +18,28 @@ fn numbers(number: u32) -> String {
     )
 }
 
-#[tokio::test]
-async fn definitions_of_the_command_line_are_served_without_a_restart() {
+/// Waits until the module's answer is this one.
+async fn number_is_served(url: &str, number: u32) {
+    let wanted = format!("\"number\":{number}");
+    let answers = async || get(url, None).await.text().await.unwrap().contains(&wanted);
+    eventually_async(&wanted, answers).await;
+}
+
+on_both_catalogs!(
+    definitions_of_the_command_line_are_served_without_a_restart,
+    clients_of_the_command_line_come_and_go_without_a_restart,
+    a_token_revoked_at_one_server_is_refused_by_the_other,
+);
+
+async fn definitions_of_the_command_line_are_served_without_a_restart(catalog: Backend) {
     let folder = Folder::new("fresh-definitions");
-    let server = TestServer::demo(folder.path());
+    let server = TestServer::demo_on(folder.path(), catalog);
     let url = server.url("hr/numbers/one");
     assert_eq!(get(&url, None).await.status(), StatusCode::UNAUTHORIZED);
 
     for number in [1, 2] {
         server.sql("hr", &numbers(number));
-        let wanted = format!("\"number\":{number}");
-        loop {
-            let answer = eventually_status(200, async || get(&url, None).await).await;
-            if answer.text().await.unwrap().contains(&wanted) {
-                break;
-            }
-        }
+        number_is_served(&url, number).await;
     }
     server.sql("hr", "begin ords.publish_module('numbers', 'NOT_PUBLISHED'); end;");
     eventually_status(404, async || get(&url, None).await).await;
@@ -42,19 +49,18 @@ async fn definitions_of_the_command_line_are_served_without_a_restart() {
     eventually_status(401, async || get(&url, None).await).await;
 }
 
-#[tokio::test]
-async fn clients_of_the_command_line_come_and_go_without_a_restart() {
+async fn clients_of_the_command_line_come_and_go_without_a_restart(catalog: Backend) {
     let folder = Folder::new("fresh-clients");
-    let server = TestServer::demo(folder.path());
+    let mut demo = gatepost(&["demo", "--listen", "127.0.0.1:0", "--data", folder.path().to_str().unwrap()]);
+    demo.args(catalog.url("fresh-clients").iter().flat_map(|url| ["--catalog-url", url]));
+    unthrottled(&mut demo);
+    let server = TestServer::spawn(folder.path(), demo);
     let url = server.known("protected_url");
     server.sql("hr", "begin oauth.create_client('till', 'client_credentials'); end;");
     let till = Credentials::by_name(&server, "hr", "till");
-    let token = loop {
-        let (status, answer) = till.request(&server, "hr", &[]).await;
-        if status == StatusCode::OK {
-            break answer["access_token"].as_str().unwrap().to_owned();
-        }
-    };
+    let authenticates = async || till.request(&server, "hr", &[]).await.0 == StatusCode::OK;
+    eventually_async("the new client gets a token", authenticates).await;
+    let token = till.token(&server, "hr").await;
     let ask = async || get(&url, Some(&token)).await;
     assert_eq!(ask().await.status(), StatusCode::FORBIDDEN);
     server.sql("hr", "begin oauth.grant_client_role('till', 'hr_reader'); end;");
@@ -72,15 +78,15 @@ async fn clients_of_the_command_line_come_and_go_without_a_restart() {
     eventually_status(401, ask).await;
     server.sql("hr", "begin gatepost.set_client_status('till', 'ENABLED'); end;");
     // Its secret works again; the tokens from before stay dead.
-    while till.request(&server, "hr", &[]).await.0 != StatusCode::OK {}
+    eventually_async("the enabled client gets a token", authenticates).await;
     assert_eq!(ask().await.status(), StatusCode::UNAUTHORIZED);
     server.sql("hr", "begin oauth.delete_client('till'); end;");
-    while till.request(&server, "hr", &[]).await.0 == StatusCode::OK {}
+    eventually_async("the deleted client gets none", async || !authenticates().await).await;
 }
 
 /// Two servers of one installation behind one name, as behind a load balancer.
 struct Pair {
-    _folder: Folder,
+    folder: Folder,
     servers: Vec<TestServer>,
     ports: Vec<u16>,
 }
@@ -88,15 +94,15 @@ struct Pair {
 const HOST: &str = "gatepost.test";
 
 impl Pair {
-    fn start() -> Self {
+    fn start(catalog: Backend) -> Self {
         let folder = Folder::new("pair");
-        drop(TestServer::demo(folder.path()));
-        let mut pair = Self { _folder: folder, servers: Vec::new(), ports: Vec::new() };
+        drop(TestServer::demo_on(folder.path(), catalog));
+        let mut pair = Self { folder, servers: Vec::new(), ports: Vec::new() };
         for _ in 0..2 {
             let port = free_port();
             let mut command = gatepost(&["serve", "--listen", &format!("127.0.0.1:{port}"), "--data"]);
-            command.arg(pair._folder.path()).env("GATEPOST_SERVER_PUBLIC_URL", format!("http://{HOST}"));
-            pair.servers.push(TestServer::spawn(pair._folder.path(), command));
+            command.arg(pair.folder.path()).env("GATEPOST_SERVER_PUBLIC_URL", format!("http://{HOST}"));
+            pair.servers.push(TestServer::spawn(pair.folder.path(), command));
             pair.ports.push(port);
         }
         pair
@@ -120,13 +126,12 @@ impl Pair {
     }
 }
 
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-#[tokio::test]
-async fn a_token_revoked_at_one_server_is_refused_by_the_other() {
-    let pair = Pair::start();
+async fn a_token_revoked_at_one_server_is_refused_by_the_other(catalog: Backend) {
+    let pair = Pair::start(catalog);
     let token = pair.post(0, "hr/oauth/token", &[("grant_type", "client_credentials")]).await;
     let token = token["access_token"].as_str().unwrap().to_owned();
     for node in 0..2 {
@@ -153,14 +158,7 @@ async fn a_catalog_file_that_takes_the_place_of_the_old_one_is_served() {
     let url = server.url("shop/numbers/one");
     // The same number of commits as the backup will have got, with another content.
     shop.script(&numbers(2)).ok();
-    let number = async |wanted: u32| {
-        let wanted = format!("\"number\":{wanted}");
-        let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
-        while !get(&url, None).await.text().await.unwrap().contains(&wanted) {
-            assert!(std::time::Instant::now() < until, "not served: {wanted}");
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-    };
+    let number = async |number| number_is_served(&url, number).await;
     number(2).await;
 
     // Restored as operators do it: the file is moved over the one in use, its journal is not thought of.

@@ -107,3 +107,38 @@ fn a_connection_that_is_idle_does_not_hold_the_server_up() {
     assert_eq!(server.stop().code(), Some(0));
     assert_eq!(stream.read(&mut [0; 16]).unwrap_or(0), 0);
 }
+
+#[test]
+fn a_server_at_its_limit_of_connections_stops_all_the_same() {
+    let shop = Shop::new("shutdown-limit");
+    let mut serve = shop.command("serve", &["--listen", "127.0.0.1:0"]);
+    serve.env("GATEPOST_LIMITS_CONNECTIONS", "1").env("GATEPOST_LIMITS_HEADER_SECONDS", "600");
+    let server = TestServer::spawn(shop.0.path(), serve);
+    let mut stream = connect(&server);
+    let request = format!("GET /healthz HTTP/1.1\r\nHost: {}\r\n\r\n", server.address());
+    stream.write_all(request.as_bytes()).unwrap();
+    read_until(&mut stream, "ok\n");
+    // The next one waits in the kernel's queue.
+    let _waiting = connect(&server);
+    assert_eq!(server.stop().code(), Some(0));
+}
+
+#[test]
+fn a_long_pause_between_two_looks_at_the_catalog_is_cut_short() {
+    let shop = Shop::new("shutdown-poll");
+    let mut serve = shop.command("serve", &["--listen", "127.0.0.1:0"]);
+    serve.env("GATEPOST_CATALOG_POLL_MS", "3600000").env("GATEPOST_ACCESS_MAX_STALE_SECONDS", "7200");
+    let server = TestServer::spawn(shop.0.path(), serve);
+    assert_eq!(server.stop().code(), Some(0));
+}
+
+#[test]
+fn the_last_request_is_in_the_log() {
+    let (shop, server) = started();
+    let mut stream = connect(&server);
+    let request = format!("GET /ords/shop/last-of-all HTTP/1.1\r\nHost: {}\r\n\r\n", server.address());
+    stream.write_all(request.as_bytes()).unwrap();
+    read_until(&mut stream, "HTTP/1.1 401");
+    assert_eq!(server.stop().code(), Some(0));
+    assert!(shop.run("log", &[]).ok().contains("/ords/shop/last-of-all"));
+}

@@ -6,7 +6,7 @@ use rcgen::{CertifiedKey, KeyPair};
 use reqwest::{Certificate, StatusCode, Version};
 
 use crate::client::get;
-use crate::process::{Shop, call, eventually, finish};
+use crate::process::{Shop, call, eventually, eventually_async, finish};
 use crate::server::{Folder, TestServer, gatepost};
 
 /// A self-signed certificate for loopback.
@@ -88,7 +88,7 @@ async fn a_certificate_that_changes_on_disk_is_served_and_a_bad_one_is_not() {
     assert!(is_served(&server, &first).await && !is_served(&server, &second).await);
 
     install_both(folder, &second);
-    while !is_served(&server, &second).await {}
+    eventually_async("the second is served", async || is_served(&server, &second).await).await;
     assert!(!is_served(&server, &first).await);
 
     install(folder, "cert.pem", "no certificate");
@@ -99,7 +99,7 @@ async fn a_certificate_that_changes_on_disk_is_served_and_a_bad_one_is_not() {
     eventually("the key is missed", || server.log_text().contains("do not belong together"));
     assert!(is_served(&server, &second).await);
     install(folder, "key.pem", &third.signing_key.serialize_pem());
-    while !is_served(&server, &third).await {}
+    eventually_async("the third is served", async || is_served(&server, &third).await).await;
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ use tokio_postgres::NoTls;
 use super::PostgresOptions;
 use crate::data::{
     ConstraintKind, DataLocation, DataOptions, DataStore, DictionarySource, DictionaryView, ExecuteError,
-    Limits, Reply, ReplyBody, RowStream, SessionError, SessionResult, SessionValue,
+    Limits, Precondition, Reply, ReplyBody, RowStream, SessionError, SessionResult, SessionValue,
 };
 use cluster::Cluster;
 

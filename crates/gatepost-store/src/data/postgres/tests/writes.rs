@@ -93,6 +93,24 @@ async fn too_many_returned_rows_change_nothing() {
 }
 
 #[tokio::test]
+async fn of_two_changes_with_one_precondition_one_is_made() {
+    let fixture = Fixture::new("create table t (n int); insert into t values (0)").await;
+    let (read, write) = (get(SourceType::QueryOneRow, "select n from t"), post("update t set n = n + 1"));
+    let known = fixture.text(&read, "").await;
+    let attempt = async || {
+        let known = known.clone();
+        let holds = move |reply: &Reply| matches!(&reply.body, ReplyBody::Full(bytes) if *bytes == known);
+        let precondition = Precondition { plan: request(&read, ""), holds: Box::new(holds) };
+        fixture.store.execute_if(request(&write, ""), precondition, limits()).await
+    };
+    let (a, b, c) = tokio::join!(attempt(), attempt(), attempt());
+    let made = [&a, &b, &c].iter().filter(|result| result.is_ok()).count();
+    assert_eq!(made, 1, "{a:?} {b:?} {c:?}");
+    assert!([a, b, c].iter().all(|result| matches!(result, Ok(_) | Err(ExecuteError::Outdated))));
+    assert_eq!(fixture.text(&read, "").await, "{\"n\":1}");
+}
+
+#[tokio::test]
 async fn waiting_for_a_lock_ends() {
     let fixture = Fixture::new("create table t (n int); insert into t values (1)").await;
     fixture.admin.batch_execute("begin; update t set n = 2").await.unwrap();

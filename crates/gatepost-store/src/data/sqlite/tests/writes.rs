@@ -286,3 +286,36 @@ async fn answers_leave_after_the_commit() {
         assert_eq!(fixture.number("select count(*) from item"), number + 1);
     }
 }
+
+#[tokio::test]
+async fn of_changes_that_expect_the_same_state_one_is_made() {
+    let fixture = Fixture::new("create table counter (n integer); insert into counter values (0);");
+    let current = get(SourceType::QueryOneRow, "select n from counter");
+    let change = post("update counter set n = n + 1");
+    let tasks: Vec<_> = (0..16)
+        .map(|_| {
+            let (store, plan) = (fixture.store.clone(), request(&change, ""));
+            let holds = |reply: &Reply| matches!(&reply.body, ReplyBody::Full(body) if body == "{\"n\":0}");
+            let precondition = Precondition { plan: request(&current, ""), holds: Box::new(holds) };
+            tokio::spawn(async move { store.execute_if(plan, precondition, limits()).await })
+        })
+        .collect();
+    let mut made = 0;
+    for task in tasks {
+        match task.await.unwrap() {
+            Ok(_) => made += 1,
+            Err(error) => assert_eq!(error, ExecuteError::Outdated),
+        }
+    }
+    assert_eq!((made, fixture.number("select n from counter")), (1, 1));
+    let gone = Precondition {
+        plan: request(&get(SourceType::QueryOneRow, "select n from nowhere"), ""),
+        holds: Box::new(|_| true),
+    };
+    let refused = fixture.store.execute_if(request(&change, ""), gone, limits()).await;
+    assert_eq!(
+        refused.err(),
+        Some(ExecuteError::Outdated),
+        "a state that cannot be read is not the wanted one"
+    );
+}
