@@ -19,12 +19,16 @@ use crate::database::{PlaceOptions, PostgresPlace};
 const STATEMENTS_CACHED: usize = 512;
 /// Backends whose client went away notice it within this time.
 const CHECK_MS: u32 = 1_000;
+/// Queries that share a connection with others are short.
+const SHARE_MS: u32 = 1_000;
 /// A transaction that nobody goes on with ends after this time.
 const IDLE_MS: u32 = 60_000;
 
 /// What a login is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Access {
+    /// Queries of handlers that share a connection.
+    Share,
     /// Queries of handlers.
     Read,
     /// Changes of handlers.
@@ -75,7 +79,10 @@ impl Login {
             PostgresPlace::parse(url, &options).map_err(|error| DataError::Open(error.to_string()))?;
         let mut settings =
             vec![("search_path", quoted(&postgres.schema)), ("TimeZone", zone.name().to_owned())];
-        if access == Access::Read {
+        if access == Access::Share {
+            settings.push(("statement_timeout", SHARE_MS.to_string()));
+        }
+        if matches!(access, Access::Share | Access::Read) {
             settings.push(("default_transaction_read_only", "on".into()));
         }
         settings.push(("idle_in_transaction_session_timeout", IDLE_MS.to_string()));
@@ -121,7 +128,7 @@ impl Login {
             config.options(format!("{given} {options}").trim());
         }
         // A reader may well be a replica.
-        if self.access == Access::Read {
+        if matches!(self.access, Access::Share | Access::Read) {
             config.target_session_attrs(TargetSessionAttrs::Any);
         }
         let (client, connection) = config.connect(tls.clone()).await.map_err(ConnectError::Database)?;

@@ -83,8 +83,9 @@ pub(super) fn parameter(error: &Error) -> Option<usize> {
 pub(super) fn is_outdated(error: &Error) -> bool {
     error.as_db_error().is_some_and(|database| match database.code().code() {
         "0A000" => database.routine() == Some("RevalidateCachedQuery"),
-        "26000" | "42704" | "XX000" => true,
-        _ => false,
+        "26000" | "XX000" => true,
+        // A statement that was good when it was prepared.
+        code => code.starts_with("42") && code != "42501",
     })
 }
 

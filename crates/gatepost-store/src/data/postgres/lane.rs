@@ -81,21 +81,24 @@ pub(super) async fn ready<'v>(
     values: &'v [BindValue],
 ) -> Result<Ready<'v>, Failed> {
     let key = (plan.source.id, place);
-    let resolved = match shared.resolver.known(key) {
-        Some(known) => known,
-        None => match resolve(lease, &wanted(), shared.zone()).await {
-            Ok(resolved) => shared.resolver.keep(key, resolved),
-            Err(error) => return Err(not_prepared(error)),
-        },
-    };
+    if let Some(resolved) = shared.resolver.known(key) {
+        match lease.prepared(resolved.number, &resolved.text, &resolved.types).await {
+            Ok(statement) if resolved.fits(&statement) => {
+                return Ready::new(plan, resolved, statement, values);
+            }
+            Err(error) if error::is_lost(&error) => return Err(Failed::Database(error)),
+            // What it needs was changed since: as if it were new.
+            Ok(_) | Err(_) => {}
+        }
+    }
+    let resolved = resolve(lease, &wanted(), shared.zone()).await.map_err(not_prepared)?;
+    let resolved = shared.resolver.keep(key, resolved);
     let prepared = lease.prepared(resolved.number, &resolved.text, &resolved.types).await;
-    let statement = prepared.map_err(not_prepared)?;
-    let parameters = parameters(plan, &resolved, values)?;
-    Ok(Ready { resolved, statement, parameters })
+    Ready::new(plan, resolved, prepared.map_err(not_prepared)?, values)
 }
 
 fn not_prepared(error: Error) -> Failed {
-    if error::is_outdated(&error) || error::is_lost(&error) {
+    if error::is_lost(&error) {
         return Failed::Database(error);
     }
     Failed::Own(error::prepare_error(&error))
@@ -118,6 +121,18 @@ fn parameters<'v>(
         }),
     });
     each.collect()
+}
+
+impl<'v> Ready<'v> {
+    pub(super) fn new(
+        plan: &Plan,
+        resolved: Arc<Resolved>,
+        statement: Statement,
+        values: &'v [BindValue],
+    ) -> Result<Self, Failed> {
+        let parameters = parameters(plan, &resolved, values)?;
+        Ok(Self { resolved, statement, parameters })
+    }
 }
 
 impl Ready<'_> {

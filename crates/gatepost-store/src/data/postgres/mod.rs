@@ -9,6 +9,7 @@ mod change;
 mod connect;
 mod encode;
 mod error;
+mod fast;
 mod lane;
 mod pool;
 mod query;
@@ -34,6 +35,7 @@ use tokio::sync::Mutex;
 use super::{DataError, DataOptions, Description, ExecuteError, Limits, Precondition, Reply};
 use background::Background;
 use connect::{Access, Connection, Login};
+use fast::FastLane;
 use pool::Pool;
 use resolve::{Resolver, Wanted};
 pub(super) use session::Session;
@@ -99,6 +101,7 @@ pub(super) struct Engine {
 struct Shared {
     options: DataOptions,
     postgres: PostgresOptions,
+    fast: Option<FastLane>,
     readers: Pool,
     writers: Pool,
     owner: Login,
@@ -123,8 +126,11 @@ impl Engine {
             Pool::new(login(&postgres.reader_url, Access::Read)?, postgres.readers_max, postgres.wait)?;
         let writers =
             Pool::new(login(&postgres.writer_url, Access::Write)?, postgres.writers_max, postgres.wait)?;
+        let fast = !postgres.row_level_security && !postgres.pgbouncer;
+        let fast = fast.then(|| login(&postgres.reader_url, Access::Share).map(FastLane::new)).transpose()?;
         let owner = login(&postgres.owner_url, Access::Own)?;
         let shared = Shared {
+            fast,
             readers,
             writers,
             owner,
@@ -212,7 +218,7 @@ fn wanted_of(source: &CompiledSource) -> Vec<(&'static str, Wanted, bool)> {
     let mut all = Vec::new();
     for step in &source.steps {
         match step {
-            Step::Query(query) => all.push(("", Wanted::query(query, source), true)),
+            Step::Query(query) => all.push(("", Wanted::rows(query, source), true)),
             Step::Change { statement, .. } => all.push(("", Wanted::change(statement, source), false)),
             Step::Assign { expression, .. } => all.push(("", Wanted::query(expression, source), false)),
         }

@@ -12,7 +12,7 @@ use super::pool::Lease;
 use super::resolve::Wanted;
 use super::row::owned;
 use super::rows::{Outlet, Writer};
-use super::{Arc, Shared, change};
+use super::{Arc, Shared, change, fast};
 use crate::data::reply::etag_text;
 use crate::data::{ExecuteError, Limits, Reply};
 
@@ -59,6 +59,9 @@ async fn attempts(
     limits: Limits,
     mut outlet: Outlet,
 ) -> Result<Reply, ExecuteError> {
+    if let Some(result) = fast::run(shared, plan, limits).await {
+        return result;
+    }
     let mut first = true;
     let result = loop {
         let mut lease = match shared.readers.lease().await {
@@ -123,7 +126,7 @@ async fn queries<'v>(
     values: &'v [BindValue],
 ) -> Result<Queries<'v>, Failed> {
     let Some(query) = plan.source.query() else { return Err(Failed::Own(ExecuteError::Panic)) };
-    let main = ready(shared, lease, plan, 0, || Wanted::query(query, &plan.source), values).await?;
+    let main = ready(shared, lease, plan, 0, || Wanted::rows(query, &plan.source), values).await?;
     let etag = match &plan.source.etag {
         Some(etag) => {
             let wanted = || Wanted::query(etag, &plan.source);
@@ -192,13 +195,11 @@ async fn rows(
         }
     }
     let ended = opened.finish().await;
-    Ok(match failure {
-        Some(failed) => Err(failed),
-        None => {
-            ended?;
-            writer.end().map_err(Failed::Own)
-        }
-    })
+    if let Some(failed) = failure {
+        return Ok(Err(failed));
+    }
+    ended?;
+    Ok(writer.end().map_err(Failed::Own))
 }
 
 /// Throws away the rows that are not shown; too many of them are not waited for.

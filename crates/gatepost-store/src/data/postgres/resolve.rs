@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use gatepost_rest::definition::ParameterType;
+use gatepost_rest::definition::{ParameterType, SourceType};
 use gatepost_rest::render::{Columns, Zone};
 use gatepost_rest::source::{BoundStatement, CompiledSource};
 use gatepost_rest::sql::Bind;
@@ -32,6 +32,8 @@ pub(super) struct Wanted {
     quoted: Vec<String>,
     identifiers: Vec<String>,
     paged: bool,
+    /// Whether one row is all that is shown.
+    single: bool,
     change: bool,
     /// Whether one more parameter follows those of the binds: the dictionary, as JSON.
     dictionary: bool,
@@ -40,6 +42,15 @@ pub(super) struct Wanted {
 impl Wanted {
     pub(super) fn query(bound: &BoundStatement, source: &CompiledSource) -> Self {
         Self::new(bound, source, false)
+    }
+
+    /// The query whose rows are the answer.
+    pub(super) fn rows(bound: &BoundStatement, source: &CompiledSource) -> Self {
+        let single = matches!(
+            source.source_type,
+            SourceType::CollectionItem | SourceType::QueryOneRow | SourceType::Media
+        );
+        Self { single, ..Self::query(bound, source) }
     }
 
     pub(super) fn change(bound: &BoundStatement, source: &CompiledSource) -> Self {
@@ -57,6 +68,7 @@ impl Wanted {
             quoted: sql.quoted.clone(),
             identifiers: sql.identifiers.clone(),
             paged: bound.paged.is_some(),
+            single: false,
             change,
             dictionary: false,
         }
@@ -74,6 +86,7 @@ impl Wanted {
             quoted: sql.quoted.clone(),
             identifiers: Vec::new(),
             paged: false,
+            single: false,
             change,
             dictionary: false,
         }
@@ -132,8 +145,30 @@ pub(super) struct Resolved {
     pub(super) names: Vec<String>,
     /// The columns of its rows.
     pub(super) columns: Columns,
+    /// What the server said of the columns, to notice that a table changed.
+    shape: Vec<(String, Type)>,
+    /// Whether it is cut to one row.
+    pub(super) single: bool,
+    /// Whether it is cut to a page.
+    pub(super) paged: bool,
     /// Whether all that it calls is built in and leaves the connection as it was.
     pub(super) plain: bool,
+}
+
+impl Resolved {
+    /// Whether a statement that was prepared from it still has the same columns.
+    pub(super) fn fits(&self, statement: &Statement) -> bool {
+        statement.columns().len() == self.shape.len()
+            && statement
+                .columns()
+                .iter()
+                .zip(&self.shape)
+                .all(|(column, (name, kind))| column.name() == name && column.type_() == kind)
+    }
+}
+
+fn shape_of(statement: &Statement) -> Vec<(String, Type)> {
+    statement.columns().iter().map(|column| (column.name().to_owned(), column.type_().clone())).collect()
 }
 
 /// What is resolved already, by the source and the number of the statement in it.
@@ -178,6 +213,10 @@ pub(super) async fn resolve(
         text = wrapped;
         changed = true;
     }
+    if wanted.single {
+        text = format!("select * from (\n{text}\n) page limit 1");
+        changed = true;
+    }
     if wanted.paged {
         let number = types.len() + 1;
         text = format!("select * from (\n{text}\n) page limit ${number} offset ${}", number + 1);
@@ -185,11 +224,21 @@ pub(super) async fn resolve(
         origins.extend([Origin::Limit, Origin::Offset]);
         changed = true;
     }
-    if changed {
-        connection.client.prepare_typed(&text, &types).await?;
-    }
+    let statement = if changed { connection.client.prepare_typed(&text, &types).await? } else { statement };
+    let shape = shape_of(&statement);
     let plain = !wanted.change && is_plain(connection, wanted, &statement).await;
-    Ok(Resolved { number: NEXT.fetch_add(1, Ordering::Relaxed), text, types, origins, names, columns, plain })
+    Ok(Resolved {
+        number: NEXT.fetch_add(1, Ordering::Relaxed),
+        text,
+        types,
+        origins,
+        names,
+        columns,
+        shape,
+        single: wanted.single,
+        paged: wanted.paged,
+        plain,
+    })
 }
 
 struct Inferred {

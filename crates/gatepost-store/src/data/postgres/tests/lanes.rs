@@ -169,6 +169,84 @@ async fn a_restart_of_the_database_heals_by_itself() {
     tokio::task::spawn_blocking(move || drop(cluster)).await.unwrap();
 }
 
+/// How many connections of the reader's login there are, by what they did last.
+async fn connections(fixture: &Fixture, did: &str) -> i64 {
+    let schema = &fixture.schema;
+    fixture
+        .number(&format!(
+            "select count(*) from pg_stat_activity where usename = '{schema}_reader' and query like '{did}'"
+        ))
+        .await
+}
+
+#[tokio::test]
+async fn plain_queries_share_two_connections() {
+    let fixture =
+        Fixture::with("create table t as select g as n from generate_series(1, 100) g", |options| {
+            options.readers_max = 1;
+        })
+        .await;
+    let source = get(SourceType::CollectionFeed, "select n from t where n > :n order by n");
+    fixture.text(&source, "n=0").await;
+    let all: Vec<_> = (0..50).map(|n| format!("n={n}")).collect();
+    let answers = futures_util::future::join_all(all.iter().map(|query| fixture.text(&source, query))).await;
+    for (n, answer) in answers.iter().enumerate() {
+        assert!(answer.starts_with(&format!("{{\"items\":[{{\"n\":{}}}", n + 1)), "{answer}");
+    }
+    assert_eq!(connections(&fixture, "%limit $2%").await, 2);
+    // A value that does not fit disturbs nobody.
+    let (bad, good) = tokio::join!(fixture.run(&source, "n=x"), fixture.run(&source, "n=1"));
+    assert!(matches!(bad, Err(ExecuteError::Parameter { name, .. }) if name == "n"));
+    assert!(good.is_ok());
+    // A changed table is noticed here too.
+    fixture
+        .admin
+        .batch_execute(&format!("alter table {}.t alter n type text", fixture.schema))
+        .await
+        .unwrap();
+    for _ in 0..3 {
+        assert!(fixture.text(&source, "n=5").await.starts_with("{\"items\":[{\"n\":\"50\"}"));
+    }
+}
+
+#[tokio::test]
+async fn a_slow_query_leaves_the_shared_connections() {
+    let fixture = Fixture::new("create table t as select g as n from generate_series(1, 2500) g").await;
+    let slow = get(
+        SourceType::QueryOneRow,
+        "select count(*) as n from t a, t b, t c where (a.n + b.n + c.n) % :m = 0 and c.n < :top",
+    );
+    assert_eq!(fixture.text(&slow, "m=1&top=2").await, "{\"n\":6250000}");
+    // Longer than the lane allows, and within the request's own time.
+    let result = fixture.store.execute(request(&slow, "m=1&top=5"), limits_ms(60_000)).await;
+    assert_eq!(body(result.unwrap()), "{\"n\":25000000}");
+}
+
+#[tokio::test]
+async fn functions_of_users_and_views_stay_off_the_shared_connections() {
+    let fixture = Fixture::with(
+        "create function twice(n int) returns int language sql as 'select n * 2';
+         create view v as select twice(1) as n, set_config('search_path', 'nowhere', false) as s",
+        |options| options.readers_max = 1,
+    )
+    .await;
+    for sql in
+        ["select twice(1) as n", "select n from v", "select random() is not null as n", "select n, s from v"]
+    {
+        let source = get(SourceType::QueryOneRow, sql);
+        for _ in 0..3 {
+            fixture.text(&source, "").await;
+        }
+    }
+    assert_eq!(
+        fixture.row("select current_setting('search_path') as s", "").await,
+        format!("{{\"s\":\"\\\"{}\\\"\"}}", fixture.schema)
+    );
+    let schema = &fixture.schema;
+    let all = format!("select count(*) from pg_stat_activity where usename = '{schema}_reader'");
+    assert_eq!(fixture.number(&all).await, 1);
+}
+
 #[tokio::test]
 async fn a_schema_that_is_full_leaves_its_neighbour_alone() {
     let full = Fixture::with("", |options| options.readers_max = 1).await;

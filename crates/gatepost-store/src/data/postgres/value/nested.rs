@@ -12,6 +12,7 @@ const DIMENSIONS_MAX: usize = 6;
 pub(super) struct Reader<'a>(pub(super) &'a [u8]);
 
 /// A value inside another.
+#[derive(Clone, Copy)]
 pub(super) enum Member<'a> {
     Null,
     Bytes(&'a [u8]),
