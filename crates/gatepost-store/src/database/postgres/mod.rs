@@ -15,7 +15,7 @@ use tokio::runtime::Runtime;
 use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
 
-use super::{Access, DatabaseError, Migration, Parameter, Row, Transaction};
+use super::{Access, DatabaseError, Migration, Parameter, Prepared, Row, Transaction};
 pub use listen::Listener;
 pub use place::PostgresPlace;
 
@@ -242,6 +242,11 @@ impl Transaction for PostgresTransaction<'_> {
         Ok(self.database.call(self.client.execute_typed(sql, &values))? as usize)
     }
 
+    /// Nothing is kept on the connection: a pooler may give the next transaction another one.
+    fn prepare<'t>(&'t self, sql: &str) -> Result<Box<dyn Prepared + 't>, DatabaseError> {
+        Ok(Box::new(PostgresStatement { transaction: self, sql: sql.to_owned() }))
+    }
+
     fn query(
         &self,
         sql: &str,
@@ -251,6 +256,17 @@ impl Transaction for PostgresTransaction<'_> {
         let values: Vec<_> = parameters.iter().map(|value| (value as _, value.postgres_type())).collect();
         let rows = self.database.call(self.client.query_typed(sql, &values))?;
         rows.iter().try_for_each(|row| each(row))
+    }
+}
+
+struct PostgresStatement<'t> {
+    transaction: &'t PostgresTransaction<'t>,
+    sql: String,
+}
+
+impl Prepared for PostgresStatement<'_> {
+    fn execute(&mut self, parameters: &[Parameter<'_>]) -> Result<usize, DatabaseError> {
+        self.transaction.execute(&self.sql, parameters)
     }
 }
 
