@@ -242,7 +242,6 @@ impl Transaction for PostgresTransaction<'_> {
         Ok(self.database.call(self.client.execute_typed(sql, &values))? as usize)
     }
 
-    /// Nothing is kept on the connection: a pooler may give the next transaction another one.
     fn prepare<'t>(&'t self, sql: &str) -> Result<Box<dyn Prepared + 't>, DatabaseError> {
         Ok(Box::new(PostgresStatement { transaction: self, sql: sql.to_owned() }))
     }
@@ -259,12 +258,13 @@ impl Transaction for PostgresTransaction<'_> {
     }
 }
 
-struct PostgresStatement<'t> {
-    transaction: &'t PostgresTransaction<'t>,
+/// A statement that is described anew each time: types are declared, so that costs no round trip of its own.
+struct PostgresStatement<'t, 'a> {
+    transaction: &'t PostgresTransaction<'a>,
     sql: String,
 }
 
-impl Prepared for PostgresStatement<'_> {
+impl Prepared for PostgresStatement<'_, '_> {
     fn execute(&mut self, parameters: &[Parameter<'_>]) -> Result<usize, DatabaseError> {
         self.transaction.execute(&self.sql, parameters)
     }
