@@ -19,20 +19,62 @@ const REFERENCE: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
+/// What the URLs of a page's rows begin with, as JSON: the request's URL and a slash. Every row has one, so it is
+/// escaped once.
+#[derive(Debug)]
+pub(super) struct RowUrl(Vec<u8>);
+
+impl RowUrl {
+    pub(super) fn new(base: &LinkBase) -> Self {
+        let mut prefix = Vec::with_capacity(base.url.len() + 3);
+        string(&mut prefix, base.url.trim_end_matches('/'));
+        // Instead of the closing quote; what follows needs no escaping.
+        prefix.pop();
+        prefix.push(b'/');
+        Self(prefix)
+    }
+
+    fn write(&self, out: &mut Vec<u8>, row: &impl Row, ids: &[usize]) {
+        out.extend_from_slice(&self.0);
+        for (place, id) in ids.iter().enumerate() {
+            if place > 0 {
+                out.push(b',');
+            }
+            match row.value(*id) {
+                number @ Value::Integer(_) => plain(out, &number, ColumnKind::Plain, &Zone::UTC),
+                value => {
+                    let text = text(&value).unwrap_or_default();
+                    utf8_percent_encode(&text, QUERY)
+                        .for_each(|piece| out.extend_from_slice(piece.as_bytes()));
+                }
+            }
+        }
+        out.push(b'"');
+    }
+}
+
 /// Writes `"links":[..]` of an item.
 pub(super) fn array(
     out: &mut Vec<u8>,
     columns: &Columns,
     row: &impl Row,
-    base: &LinkBase,
+    (base, url): (&LinkBase, &RowUrl),
     first: bool,
     with_collection: bool,
 ) {
     out.extend_from_slice(if first { b"\"links\":[" } else { b",\"links\":[" });
     let mut first = true;
-    each(columns, row, base, |relation, href| {
-        link(out, &mut first, relation, href);
-    });
+    if !columns.ids.is_empty() {
+        out.extend_from_slice(b"{\"rel\":\"self\",\"href\":");
+        url.write(out, row, &columns.ids);
+        out.push(b'}');
+        first = false;
+    }
+    for (number, relation) in &columns.links {
+        if let Some(text) = text(&row.value(*number)) {
+            link(out, &mut first, relation, &resolve(base, &text));
+        }
+    }
     if with_collection {
         link(out, &mut first, "collection", parent(&base.url));
     }
@@ -44,28 +86,36 @@ pub(super) fn references(
     out: &mut Vec<u8>,
     columns: &Columns,
     row: &impl Row,
-    base: &LinkBase,
+    (base, url): (&LinkBase, &RowUrl),
     mut first: bool,
 ) {
-    each(columns, row, base, |relation, href| {
+    let mut separate = |out: &mut Vec<u8>| {
         if !first {
             out.push(b',');
         }
         first = false;
-        string(out, relation);
-        reference(out, href);
-    });
+    };
+    if !columns.ids.is_empty() {
+        separate(out);
+        out.extend_from_slice(b"\"self\":{\"$ref\":");
+        url.write(out, row, &columns.ids);
+        out.push(b'}');
+    }
+    for (number, relation) in &columns.links {
+        if let Some(text) = text(&row.value(*number)) {
+            separate(out);
+            string(out, relation);
+            out.extend_from_slice(b":{\"$ref\":");
+            string(out, &resolve(base, &text));
+            out.push(b'}');
+        }
+    }
 }
 
 /// Writes the link of a feed's item, made from its first column.
-pub(super) fn feed_member(out: &mut Vec<u8>, base: &LinkBase, row: &impl Row) {
-    out.extend_from_slice(b"\"uri\"");
-    reference(out, &below(&base.url, &encoded(&row.value(0))));
-}
-
-fn reference(out: &mut Vec<u8>, href: &str) {
-    out.extend_from_slice(b":{\"$ref\":");
-    string(out, href);
+pub(super) fn feed_member(out: &mut Vec<u8>, url: &RowUrl, row: &impl Row) {
+    out.extend_from_slice(b"\"uri\":{\"$ref\":");
+    url.write(out, row, &[0]);
     out.push(b'}');
 }
 
@@ -82,18 +132,6 @@ pub(super) fn link(out: &mut Vec<u8>, first: &mut bool, relation: &str, href: &s
     out.push(b'}');
 }
 
-fn each(columns: &Columns, row: &impl Row, base: &LinkBase, mut write: impl FnMut(&str, &str)) {
-    if !columns.ids.is_empty() {
-        let parts: Vec<String> = columns.ids.iter().map(|id| encoded(&row.value(*id))).collect();
-        write("self", &below(&base.url, &parts.join(",")));
-    }
-    for (number, relation) in &columns.links {
-        if let Some(text) = text(&row.value(*number)) {
-            write(relation, &resolve(base, &text));
-        }
-    }
-}
-
 fn text(value: &Value<'_>) -> Option<String> {
     if *value == Value::Null {
         return None;
@@ -101,14 +139,6 @@ fn text(value: &Value<'_>) -> Option<String> {
     let mut bytes = Vec::new();
     plain(&mut bytes, value, ColumnKind::Plain, &Zone::UTC);
     Some(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-fn encoded(value: &Value<'_>) -> String {
-    utf8_percent_encode(&text(value).unwrap_or_default(), QUERY).to_string()
-}
-
-fn below(url: &str, segment: &str) -> String {
-    format!("{}/{segment}", url.trim_end_matches('/'))
 }
 
 /// The URL without its last segment.

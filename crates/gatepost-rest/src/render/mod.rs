@@ -24,6 +24,7 @@ pub use zone::Zone;
 
 use crate::definition::SourceType;
 use crate::plan::Plan;
+use link::RowUrl;
 
 /// A value that a database gave.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,6 +67,7 @@ pub enum Flow {
 pub struct Renderer<'p> {
     plan: &'p Plan,
     columns: &'p Columns,
+    row_url: RowUrl,
     rows: u64,
     has_more: bool,
     media_type: Option<String>,
@@ -83,7 +85,14 @@ impl<'p> Renderer<'p> {
                 let message = "a source of type resource/lob has two columns: content type and content";
                 Err(BadShape(message.into()))
             }
-            _ => Ok(Self { plan, columns, rows: 0, has_more: false, media_type: None }),
+            _ => Ok(Self {
+                plan,
+                columns,
+                row_url: RowUrl::new(&plan.links),
+                rows: 0,
+                has_more: false,
+                media_type: None,
+            }),
         }
     }
 
@@ -168,17 +177,18 @@ impl<'p> Renderer<'p> {
         out.push(b'{');
         let mut first = true;
         if source_type == SourceType::Feed && self.columns.count > 0 {
-            link::feed_member(out, &self.plan.links, row);
+            link::feed_member(out, &self.row_url, row);
             first = false;
         }
         first = value::members(out, self.columns, row, first);
+        let links = (&self.plan.links, &self.row_url);
         match source_type {
-            SourceType::CollectionItem => link::array(out, self.columns, row, &self.plan.links, first, true),
+            SourceType::CollectionItem => link::array(out, self.columns, row, links, first, true),
             SourceType::CollectionFeed if self.columns.has_links() => {
-                link::array(out, self.columns, row, &self.plan.links, first, false);
+                link::array(out, self.columns, row, links, first, false);
             }
             _ if self.columns.has_links() => {
-                link::references(out, self.columns, row, &self.plan.links, first);
+                link::references(out, self.columns, row, links, first);
             }
             _ => {}
         }

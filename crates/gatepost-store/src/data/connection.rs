@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use gatepost_rest::plan::BindValue;
 use gatepost_rest::render::{self, Columns, Value, Zone};
@@ -12,7 +13,7 @@ use gatepost_rest::sql;
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::types::ValueRef;
-use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, Statement};
+use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, Statement, StatementStatus};
 
 use super::authorize::authorizer;
 use super::error::{execute_error, open_error, words};
@@ -21,6 +22,7 @@ use super::{DataError, DataOptions, ExecuteError};
 
 /// SQLite's steps between two looks at the watch.
 const STEPS: i32 = 1000;
+const SCAN_CACHE_KIB: i32 = 256;
 const STATEMENTS_CACHED: usize = 256;
 const DESCRIPTIONS_CACHED: usize = 4096;
 
@@ -49,10 +51,19 @@ pub(super) struct UserConnection {
 pub(super) struct Described {
     pub(super) columns: Columns,
     names: Vec<String>,
+    /// How often the statement had been prepared anew when it was last looked at.
+    prepared_anew: AtomicI32,
 }
 
 impl Described {
     fn still_fits(&self, statement: &Statement<'_>) -> bool {
+        let prepared_anew = statement.get_status(StatementStatus::RePrepare);
+        // A statement that runs for the first time may have taken another's place in the cache.
+        let first_run = statement.get_status(StatementStatus::Run) <= 1;
+        if !first_run && prepared_anew == self.prepared_anew.load(Ordering::Relaxed) {
+            return true;
+        }
+        self.prepared_anew.store(prepared_anew, Ordering::Relaxed);
         statement.column_count() == self.names.len()
             && self.names.iter().enumerate().all(|(number, name)| statement.column_name(number) == Ok(name))
     }
@@ -111,6 +122,12 @@ impl UserConnection {
         Ok(Self { sqlite, watch, described: RefCell::default(), zone: options.zone.clone() })
     }
 
+    /// Keeps a small page cache only: a long scan meets each page once.
+    pub(super) fn expect_scans(&self) -> Result<(), DataError> {
+        let kib = -SCAN_CACHE_KIB;
+        self.sqlite.pragma_update(None, "cache_size", kib).map_err(|error| open_error(&error))
+    }
+
     /// What an error of the job at hand means.
     pub(super) fn error(&self, error: &rusqlite::Error) -> ExecuteError {
         match error.sqlite_error_code() {
@@ -159,7 +176,8 @@ impl UserConnection {
         }
         let columns = self.describe(statement)?;
         let names = running.column_names().map(str::to_owned).collect();
-        let described = Arc::new(Described { columns, names });
+        let prepared_anew = AtomicI32::new(running.get_status(StatementStatus::RePrepare));
+        let described = Arc::new(Described { columns, names, prepared_anew });
         let mut cache = self.described.borrow_mut();
         if cache.len() >= DESCRIPTIONS_CACHED {
             cache.clear();

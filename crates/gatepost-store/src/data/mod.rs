@@ -82,7 +82,7 @@ impl Default for DataOptions {
             stream_threads: 4,
             queue_max: 1024,
             buffer_bytes_max: 64 * 1024,
-            chunk_bytes: 32 * 1024,
+            chunk_bytes: 64 * 1024,
             stall: Duration::from_secs(10),
             write_time: Duration::from_secs(2),
             busy_wait: Duration::from_millis(500),
@@ -273,6 +273,7 @@ impl Shared {
         }
         for number in 0..self.options.stream_threads.max(1) {
             let connection = UserConnection::open(&self.path, Kind::Read, &self.options)?;
+            connection.expect_scans()?;
             let (queue, options) = (Arc::clone(&self.streams), self.options.clone());
             self.spawn(&format!("gatepost-stream-{number}"), move || {
                 reader::run_streams(&connection, &queue, &options);

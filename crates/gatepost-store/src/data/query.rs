@@ -6,13 +6,17 @@ use bytes::Bytes;
 use gatepost_rest::definition::SourceType;
 use gatepost_rest::plan::{BindValue, Plan};
 use gatepost_rest::render::{self, Flow, Renderer};
-use gatepost_rest::source::{BoundStatement, Step};
+use gatepost_rest::source::{BoundStatement, Paging, Step};
 use http::HeaderValue;
 use http::header::CONTENT_DISPOSITION;
 
 use super::connection::{Described, SqliteRow, UserConnection, bind, owned};
 use super::reply::content_type;
 use super::{ExecuteError, Limits, Reply, ReplyBody};
+
+/// Room that a row or a page has to begin with, so that the usual ones are not moved while they are written.
+const ROW_BYTES_USUAL: usize = 1024;
+const PAGE_BYTES_USUAL: usize = 8 * 1024;
 
 /// Takes over what a query wrote when it outgrows the buffer.
 pub(super) trait Sink {
@@ -81,20 +85,20 @@ fn rows(
         statement.raw_bind_parameter(first, number(plan.window.fetched())).map_err(fail)?;
         statement.raw_bind_parameter(first + 1, number(plan.window.offset)).map_err(fail)?;
     }
-    let before = connection.described(plan.source.id, &query.sql, &statement).map_err(fail)?;
     let mut rows = statement.raw_query();
-    let mut row = rows.next().map_err(fail)?;
-    // The first step prepares anew when the schema changed, so the columns are looked at again.
-    let described = match row {
-        Some(row) => connection.described(plan.source.id, &query.sql, row.as_ref()).map_err(fail)?,
-        None => before,
+    // The first step prepares anew when the schema changed, so the columns are looked at behind it.
+    let Some(mut row) = rows.next().map_err(fail)? else {
+        drop(rows);
+        let described = connection.described(plan.source.id, &query.sql, &statement).map_err(fail)?;
+        return Writer::new(plan, &described, limits, sink)?.end();
     };
+    let described = connection.described(plan.source.id, &query.sql, row.as_ref()).map_err(fail)?;
     let mut writer = Writer::new(plan, &described, limits, sink)?;
-    while let Some(current) = row {
-        if writer.row(&SqliteRow(current))? == Flow::Enough {
-            break;
+    while writer.row(&SqliteRow(row))? == Flow::More {
+        match rows.next().map_err(fail)? {
+            Some(next) => row = next,
+            None => break,
         }
-        row = rows.next().map_err(fail)?;
     }
     writer.end()
 }
@@ -116,7 +120,8 @@ impl<'p, 's> Writer<'p, 's> {
     ) -> Result<Self, ExecuteError> {
         let mut renderer = Renderer::new(plan, &described.columns)
             .map_err(|render::BadShape(message)| ExecuteError::NotRunnable(message))?;
-        let mut out = Vec::with_capacity(1024);
+        let room = if plan.source.paging == Paging::None { ROW_BYTES_USUAL } else { PAGE_BYTES_USUAL };
+        let mut out = Vec::with_capacity(room);
         renderer.begin(&mut out);
         Ok(Self { renderer, out, limits, handed_over: 0, sink })
     }

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, OpenFlags, Statement, TransactionBehavior};
+use rusqlite::{CachedStatement, Connection, OpenFlags, TransactionBehavior};
 
-use super::{Access, DatabaseError, Migration, Parameter, Row, Transaction};
+use super::{Access, DatabaseError, Migration, Parameter, Prepared, Row, Transaction};
 
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -35,7 +35,7 @@ struct FileIdentity(u64, u64);
 impl SqliteDatabase {
     pub(super) fn open(path: &Path, migrations: &[Migration], create: bool) -> Result<Self, DatabaseError> {
         if !create && !path.exists() {
-            return Err(DatabaseError::Missing(path.to_owned()));
+            return Err(DatabaseError::Missing(path.display().to_string()));
         }
         make_private(path)?;
         let open = Open::new(path, migrations, create)?;
@@ -187,9 +187,11 @@ fn migrate(connection: &mut Connection, migrations: &[Migration]) -> Result<(), 
 
 impl Transaction for rusqlite::Transaction<'_> {
     fn execute(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<usize, DatabaseError> {
-        let mut statement = self.prepare_cached(sql)?;
-        bind(&mut statement, parameters)?;
-        Ok(statement.raw_execute()?)
+        SqliteStatement::new(self, sql)?.execute(parameters)
+    }
+
+    fn prepare<'t>(&'t self, sql: &str) -> Result<Box<dyn Prepared + 't>, DatabaseError> {
+        Ok(Box::new(SqliteStatement::new(self, sql)?))
     }
 
     fn query(
@@ -198,9 +200,9 @@ impl Transaction for rusqlite::Transaction<'_> {
         parameters: &[Parameter<'_>],
         each: &mut dyn FnMut(&dyn Row) -> Result<(), DatabaseError>,
     ) -> Result<(), DatabaseError> {
-        let mut statement = self.prepare_cached(sql)?;
-        bind(&mut statement, parameters)?;
-        let mut rows = statement.raw_query();
+        let mut prepared = SqliteStatement::new(self, sql)?;
+        prepared.bind(parameters)?;
+        let mut rows = prepared.statement.raw_query();
         while let Some(row) = rows.next()? {
             each(row)?;
         }
@@ -208,21 +210,46 @@ impl Transaction for rusqlite::Transaction<'_> {
     }
 }
 
-/// Binds by name: in SQLite `$2` is a name, and positions follow the order of appearance.
-fn bind(statement: &mut Statement<'_>, parameters: &[Parameter<'_>]) -> Result<(), DatabaseError> {
-    for position in 1..=statement.parameter_count() {
-        let name = statement.parameter_name(position).unwrap_or("?");
-        let number = name.strip_prefix('$').and_then(|digits| digits.parse::<usize>().ok());
-        let parameter = number.and_then(|number| parameters.get(number.checked_sub(1)?));
-        let value = match parameter {
-            Some(Parameter::Null) => ValueRef::Null,
-            Some(Parameter::Integer(number)) => ValueRef::Integer(*number),
-            Some(Parameter::Text(text)) => ValueRef::Text(text.as_bytes()),
-            None => return Err(DatabaseError::Other(format!("parameter {name} has no value"))),
+/// A statement whose parameters are bound by name: in SQLite `$2` is a name, and positions follow the order of
+/// appearance.
+struct SqliteStatement<'c> {
+    statement: CachedStatement<'c>,
+    /// The number in the name of each position.
+    numbers: Vec<usize>,
+}
+
+impl<'c> SqliteStatement<'c> {
+    fn new(connection: &'c Connection, sql: &str) -> Result<Self, DatabaseError> {
+        let statement = connection.prepare_cached(sql)?;
+        let number = |position| {
+            let name = statement.parameter_name(position).unwrap_or("?");
+            let number = name.strip_prefix('$').and_then(|digits| digits.parse().ok());
+            number.ok_or_else(|| DatabaseError::Other(format!("parameter {name} is no number")))
         };
-        statement.raw_bind_parameter(position, ToSqlOutput::Borrowed(value))?;
+        let numbers = (1..=statement.parameter_count()).map(number).collect::<Result<_, _>>()?;
+        Ok(Self { statement, numbers })
     }
-    Ok(())
+
+    fn bind(&mut self, parameters: &[Parameter<'_>]) -> Result<(), DatabaseError> {
+        for (place, number) in self.numbers.iter().enumerate() {
+            let parameter = number.checked_sub(1).and_then(|index| parameters.get(index));
+            let value = match parameter {
+                Some(Parameter::Null) => ValueRef::Null,
+                Some(Parameter::Integer(number)) => ValueRef::Integer(*number),
+                Some(Parameter::Text(text)) => ValueRef::Text(text.as_bytes()),
+                None => return Err(DatabaseError::Other(format!("parameter ${number} has no value"))),
+            };
+            self.statement.raw_bind_parameter(place + 1, ToSqlOutput::Borrowed(value))?;
+        }
+        Ok(())
+    }
+}
+
+impl Prepared for SqliteStatement<'_> {
+    fn execute(&mut self, parameters: &[Parameter<'_>]) -> Result<usize, DatabaseError> {
+        self.bind(parameters)?;
+        Ok(self.statement.raw_execute()?)
+    }
 }
 
 impl Row for rusqlite::Row<'_> {

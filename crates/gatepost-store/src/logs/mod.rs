@@ -7,18 +7,22 @@
 mod queue;
 mod writer;
 
+use std::borrow::Cow;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 
+use http::Method;
+
 use crate::catalog::DatabaseError;
 use crate::database::{Access, Database, Migration, Parameter};
 use queue::Queue;
 
 const MIGRATIONS: [Migration; 1] =
-    [Migration { version: 1, sqlite: include_str!("../../migrations/sqlite/logs_0001.sql") }];
+    [Migration { version: 1, sqlite: include_str!("../../migrations/sqlite/logs_0001.sql"), postgres: None }];
 
 /// The longest text that a record keeps from a request, in bytes.
 const TEXT_BYTES_MAX: usize = 512;
@@ -33,28 +37,28 @@ pub struct LogLimits {
 }
 
 /// One request.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessRecord {
     /// When it arrived (milliseconds since 1970).
     pub at_ms: i64,
     /// Its id, also told to the caller.
     pub request_id: String,
     /// The caller's address.
-    pub address: String,
+    pub address: IpAddr,
     /// The method.
-    pub method: String,
+    pub method: Method,
     /// The path without the query.
     pub path: String,
     /// The template that answered, as `module pattern`.
-    pub route: Option<String>,
+    pub route: Option<Arc<str>>,
     /// The client's name.
-    pub client: Option<String>,
+    pub client: Option<Arc<str>>,
     /// The status of the answer.
     pub status: u16,
     /// `allowed`, `refused` or `failed`.
     pub outcome: &'static str,
     /// Why, in a few words.
-    pub reason: String,
+    pub reason: Cow<'static, str>,
     /// Until the answer's first byte was ready, in microseconds.
     pub duration_us: i64,
 }
@@ -67,17 +71,17 @@ pub struct AuditRecord {
     /// The request it belongs to.
     pub request_id: Option<String>,
     /// The caller's address.
-    pub address: Option<String>,
+    pub address: Option<IpAddr>,
     /// `token issued`, `token refused`, `client authentication failed`, …
     pub event: &'static str,
     /// `success` or `failure`.
     pub outcome: &'static str,
     /// A stable code.
-    pub reason: String,
+    pub reason: &'static str,
     /// The schema's name.
     pub schema: Option<String>,
     /// The client's id as it presents it, if such a client exists.
-    pub client: Option<String>,
+    pub client: Option<Arc<str>>,
     /// Scopes asked and given, the token's id, the author of a change.
     pub detail: Option<String>,
 }
@@ -144,14 +148,14 @@ impl LogStore {
                     records.push(AccessRecord {
                         at_ms: row.integer(0)?,
                         request_id: row.text(1)?,
-                        address: row.text(2)?,
-                        method: row.text(3)?,
+                        address: row.text(2)?.parse().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+                        method: row.text(3)?.parse().unwrap_or_default(),
                         path: row.text(4)?,
-                        route: row.optional_text(5)?,
-                        client: row.optional_text(6)?,
+                        route: row.optional_text(5)?.map(Into::into),
+                        client: row.optional_text(6)?.map(Into::into),
                         status: row.integer(7)? as u16,
                         outcome: outcome_name(&row.text(8)?),
-                        reason: row.text(9)?,
+                        reason: row.text(9)?.into(),
                         duration_us: row.integer(10)?,
                     });
                     Ok(())
@@ -187,7 +191,7 @@ fn outcome_name(text: &str) -> &'static str {
 }
 
 /// Makes a text from a request safe to keep: control characters escaped, cut at `TEXT_BYTES_MAX`.
-fn clean(text: &str) -> std::borrow::Cow<'_, str> {
+fn clean(text: &str) -> Cow<'_, str> {
     if text.len() <= TEXT_BYTES_MAX && !text.bytes().any(|byte| byte < 0x20 || byte == 0x7f) {
         return text.into();
     }

@@ -14,6 +14,22 @@ fn file(name: &str) -> std::path::PathBuf {
 
 const LIMITS: LogLimits = LogLimits { age_days: 1, size_bytes: 1 << 30 };
 
+fn record(at_ms: i64, path: String) -> AccessRecord {
+    AccessRecord {
+        at_ms,
+        request_id: format!("r{at_ms}"),
+        address: std::net::IpAddr::from([127, 0, 0, 1]),
+        method: http::Method::GET,
+        path,
+        route: Some("hr employees/".into()),
+        client: None,
+        status: 200,
+        outcome: "allowed",
+        reason: "role".into(),
+        duration_us: 1,
+    }
+}
+
 #[test]
 fn control_characters_are_escaped_and_long_texts_are_cut() {
     assert_eq!(clean("/a\r\nforged"), "/a\\r\\nforged");
@@ -26,16 +42,11 @@ fn what_was_noted_can_be_read_after_a_flush() {
     let path = file("flush");
     let logs = LogStore::open(&path, LIMITS).unwrap();
     for n in 0..5_000 {
-        logs.note_access(AccessRecord {
-            at_ms: n,
-            path: format!("/{n}"),
-            outcome: "allowed",
-            ..AccessRecord::default()
-        });
+        logs.note_access(record(n, format!("/{n}")));
     }
     logs.flush();
     let newest = logs.list_access(2).unwrap();
-    assert_eq!(newest[0].path, "/4999");
+    assert_eq!(newest[0], record(4_999, "/4999".into()));
     drop(logs);
     let _ = std::fs::remove_file(path);
 }
@@ -47,12 +58,7 @@ fn the_oldest_records_go_when_the_file_is_too_large_or_they_are_too_old() {
     let day = 86_400_000;
     for n in 0..2_000 {
         let at_ms = if n < 10 { 0 } else { 3 * day + n };
-        logs.note_access(AccessRecord {
-            at_ms,
-            path: "/x".repeat(100),
-            outcome: "allowed",
-            ..AccessRecord::default()
-        });
+        logs.note_access(record(at_ms, "/x".repeat(100)));
     }
     logs.flush();
     drop(logs);

@@ -8,7 +8,15 @@ use std::time::{Duration, Instant};
 use super::queue::{Batch, Queue};
 use super::{AccessRecord, AuditRecord, LogLimits, Record, clean};
 use crate::catalog::DatabaseError;
-use crate::database::{Access, Database, Parameter, Transaction};
+use crate::database::{Access, Database, Parameter, Prepared};
+
+const INSERT_ACCESS: &str = "insert into access_log
+      (at_ms, request_id, address, method, path, route, client, status, outcome, reason, duration_us)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+
+const INSERT_AUDIT: &str = "insert into audit_event
+      (at_ms, request_id, address, event, outcome, reason, schema, client, detail)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 
 /// How often limits are checked.
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
@@ -81,10 +89,12 @@ impl Writer {
 
     fn write(&mut self, batch: &[Record]) -> Result<(), DatabaseError> {
         self.database.transaction(Access::Write, |transaction| {
+            let mut access = transaction.prepare(INSERT_ACCESS)?;
+            let mut audit = transaction.prepare(INSERT_AUDIT)?;
             for record in batch {
                 match record {
-                    Record::Access(record) => insert_access(transaction, record)?,
-                    Record::Audit(record) => insert_audit(transaction, record)?,
+                    Record::Access(record) => insert_access(&mut *access, record)?,
+                    Record::Audit(record) => insert_audit(&mut *audit, record)?,
                 }
             }
             Ok::<(), DatabaseError>(())
@@ -97,9 +107,15 @@ impl Writer {
     pub(super) fn prune(&self) -> Result<(), DatabaseError> {
         let oldest_ms = self.newest_ms - i64::from(self.limits.age_days) * 86_400_000;
         self.database.transaction(Access::Write, |transaction| {
-            for sql in ["delete from access_log where at_ms < $1", "delete from audit_event where at_ms < $1"]
-            {
-                transaction.execute(sql, &[Parameter::Integer(oldest_ms)])?;
+            for table in ["access_log", "audit_event"] {
+                // Records come in the order of time, give or take a request: what is older than the first that
+                // stays goes, and the rest of a large table is not read.
+                let sql = format!(
+                    "delete from {table} where id < coalesce(
+                       (select id from {table} where at_ms >= $1 order by id limit 1),
+                       (select max(id) + 1 from {table}))"
+                );
+                transaction.execute(&sql, &[Parameter::Integer(oldest_ms)])?;
             }
             Ok::<(), DatabaseError>(())
         })?;
@@ -146,45 +162,38 @@ impl Record {
     }
 }
 
-fn insert_access(transaction: &dyn Transaction, record: &AccessRecord) -> Result<(), DatabaseError> {
-    let (path, reason, method) = (clean(&record.path), clean(&record.reason), clean(&record.method));
-    transaction.execute(
-        "insert into access_log
-           (at_ms, request_id, address, method, path, route, client, status, outcome, reason, duration_us)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-        &[
-            Parameter::Integer(record.at_ms),
-            Parameter::Text(&record.request_id),
-            Parameter::Text(&record.address),
-            Parameter::Text(&method),
-            Parameter::Text(&path),
-            record.route.as_deref().into(),
-            record.client.as_deref().into(),
-            Parameter::Integer(i64::from(record.status)),
-            Parameter::Text(record.outcome),
-            Parameter::Text(&reason),
-            Parameter::Integer(record.duration_us),
-        ],
-    )?;
+fn insert_access(insert: &mut dyn Prepared, record: &AccessRecord) -> Result<(), DatabaseError> {
+    let (path, reason, method) = (clean(&record.path), clean(&record.reason), clean(record.method.as_str()));
+    let address = record.address.to_string();
+    insert.execute(&[
+        Parameter::Integer(record.at_ms),
+        Parameter::Text(&record.request_id),
+        Parameter::Text(&address),
+        Parameter::Text(&method),
+        Parameter::Text(&path),
+        record.route.as_deref().into(),
+        record.client.as_deref().into(),
+        Parameter::Integer(i64::from(record.status)),
+        Parameter::Text(record.outcome),
+        Parameter::Text(&reason),
+        Parameter::Integer(record.duration_us),
+    ])?;
     Ok(())
 }
 
-fn insert_audit(transaction: &dyn Transaction, record: &AuditRecord) -> Result<(), DatabaseError> {
-    let (reason, detail) = (clean(&record.reason), record.detail.as_deref().map(clean));
-    transaction.execute(
-        "insert into audit_event (at_ms, request_id, address, event, outcome, reason, schema, client, detail)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        &[
-            Parameter::Integer(record.at_ms),
-            record.request_id.as_deref().into(),
-            record.address.as_deref().into(),
-            Parameter::Text(record.event),
-            Parameter::Text(record.outcome),
-            Parameter::Text(&reason),
-            record.schema.as_deref().into(),
-            record.client.as_deref().into(),
-            detail.as_deref().into(),
-        ],
-    )?;
+fn insert_audit(insert: &mut dyn Prepared, record: &AuditRecord) -> Result<(), DatabaseError> {
+    let address = record.address.map(|address| address.to_string());
+    let detail = record.detail.as_deref().map(clean);
+    insert.execute(&[
+        Parameter::Integer(record.at_ms),
+        record.request_id.as_deref().into(),
+        address.as_deref().into(),
+        Parameter::Text(record.event),
+        Parameter::Text(record.outcome),
+        Parameter::Text(record.reason),
+        record.schema.as_deref().into(),
+        record.client.as_deref().into(),
+        detail.as_deref().into(),
+    ])?;
     Ok(())
 }

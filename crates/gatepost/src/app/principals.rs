@@ -13,6 +13,8 @@ use gatepost_store::catalog::Catalog;
 pub struct KnownClient {
     /// As the catalog has it.
     pub client: Arc<Client>,
+    /// Its name.
+    pub name: Arc<str>,
     /// Its id, roles and privileges.
     pub access: ClientAccess,
     /// Proof that a chosen secret was checked once; forgotten when the client changes.
@@ -87,6 +89,6 @@ impl KnownClient {
             roles: sorted(&client.roles),
             privileges: sorted(&client.privileges),
         };
-        Self { client, access, proof: RwLock::new(None) }
+        Self { name: client.name.as_str().into(), client, access, proof: RwLock::new(None) }
     }
 }

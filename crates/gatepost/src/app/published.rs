@@ -39,6 +39,8 @@ pub struct PublishedTemplate {
     pub module: Arc<Module>,
     /// Which of the module's templates it is.
     pub index: usize,
+    /// `module pattern`, for logs.
+    pub route: Arc<str>,
     /// What can lock or open it, found in advance.
     pub locks: TemplateLocks,
     /// The URL of its module in the metadata catalog.
@@ -153,7 +155,14 @@ impl PublishedTemplate {
             let index = template.handlers.iter().position(|handler| handler.method == method)?;
             Some(PublishedHandler { index, compiled: OnceLock::new() })
         });
-        Self { module: Arc::clone(module), index, locks, described_by: Arc::clone(described_by), handlers }
+        Self {
+            module: Arc::clone(module),
+            index,
+            route: format!("{} {}", module.name, template.pattern).into(),
+            locks,
+            described_by: Arc::clone(described_by),
+            handlers,
+        }
     }
 
     /// The template's definition.

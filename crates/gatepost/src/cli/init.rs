@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 
 use super::terminal::say;
-use super::{key_source, load_config, start_logging};
+use super::{catalog_url, key_source, load_config, start_logging};
 use crate::app::clock::Clock;
 use crate::app::{App, Open};
 use crate::config::CONFIG_FILE;
@@ -31,6 +31,10 @@ pub(super) struct Init {
     /// Make the database file when it does not exist.
     #[arg(long)]
     create: bool,
+    /// Where the catalog is: `postgres://…`; without it, a SQLite file in the folder. A login that may make logins is
+    /// used once, to make the catalog's own.
+    #[arg(long, value_name = "URL")]
+    catalog_url: Option<String>,
 }
 
 impl Init {
@@ -39,10 +43,16 @@ impl Init {
         let data = absolute_data_url(&self.data_url, self.create)?;
         fs::create_dir_all(&self.folder).with_context(|| format!("folder {}", self.folder.display()))?;
         let file = self.folder.join(CONFIG_FILE);
-        if !file.exists() {
-            fs::write(&file, configuration(&schema, &data)).with_context(|| file.display().to_string())?;
+        let catalog_url = self.catalog_url.as_deref();
+        let present = file.exists();
+        if !present {
+            let text = configuration(&schema, &data) + &catalog_url::section(&self.folder, catalog_url)?;
+            fs::write(&file, text).with_context(|| file.display().to_string())?;
         }
         let config = load_config(&self.folder, None)?;
+        if present {
+            catalog_url::check_same(&config, catalog_url)?;
+        }
         start_logging(&config);
         let keys = key_source(&config);
         let app = App::open(config, keys, Clock::System, Open::Create)?;

@@ -47,12 +47,12 @@ impl Log {
                 vec![
                     text(rfc3339(record.at_ms)),
                     SessionValue::Integer(i64::from(record.status)),
-                    text(record.method),
+                    text(record.method.to_string()),
                     text(record.path),
-                    record.client.map_or(SessionValue::Null, text),
-                    text(record.reason),
+                    record.client.map_or(SessionValue::Null, |client| text(client.to_string())),
+                    text(record.reason.into_owned()),
                     SessionValue::Integer(record.duration_us),
-                    text(record.address),
+                    text(record.address.to_string()),
                     text(record.request_id),
                 ]
             })

@@ -12,8 +12,10 @@ mod storage;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use gatepost_rest::render::Zone;
+use gatepost_store::catalog::{CatalogPlace, PlaceOptions, is_postgres, redact};
 use http::Uri;
 
 pub use access::{Access, Oauth, Secrets, UnprotectedRoutes};
@@ -133,7 +135,7 @@ impl Config {
         if let Err(error) = tracing_subscriber::EnvFilter::try_new(&self.log.level) {
             return Err(ConfigError(format!("log.level: `{}`: {error}", self.log.level)));
         }
-        if self.catalog.poll_ms > u64::from(self.access.max_stale_seconds) * 500 {
+        if self.poll() > Duration::from_millis(u64::from(self.access.max_stale_seconds) * 500) {
             return refuse(
                 "catalog.poll_ms must be at most half of access.max_stale_seconds: else everything that is not \
                  public is refused between two polls",
@@ -147,7 +149,7 @@ impl Config {
                 )));
             }
         }
-        self.sqlite_path(&self.catalog.url).map(|_| ())
+        self.catalog_place().map(|_| ())
     }
 
     /// Checks counts of things that are made at the start: none of them is endless.
@@ -157,6 +159,7 @@ impl Config {
             ("limits.connections", limits.connections, 1, 1_000_000),
             ("limits.connections_per_address", limits.connections_per_address, 1, 1_000_000),
             ("limits.header_seconds", limits.header_seconds as usize, 1, 86_400),
+            ("limits.header_bytes", limits.header_bytes, 1_024, 16 * 1024 * 1024),
             ("limits.readers", limits.readers, 1, 1_024),
             ("limits.streams", limits.streams, 1, 1_024),
             ("limits.queue", limits.queue, 1, 1_000_000),
@@ -208,6 +211,23 @@ impl Config {
     /// A path of the configuration, from the folder.
     pub fn path(&self, path: &Path) -> PathBuf {
         self.folder.join(path)
+    }
+
+    /// Where the catalog is.
+    pub fn catalog_place(&self) -> Result<CatalogPlace, ConfigError> {
+        let options = PlaceOptions {
+            folder: &self.folder,
+            schema: &self.catalog.schema,
+            password_file: self.catalog.password_file.as_deref(),
+        };
+        CatalogPlace::parse(&self.catalog.url, &options)
+            .map_err(|error| ConfigError(format!("catalog.url: {error}")))
+    }
+
+    /// How often other processes' commits are looked for.
+    pub fn poll(&self) -> Duration {
+        let usual = if is_postgres(&self.catalog.url) { 1_000 } else { 20 };
+        Duration::from_millis(self.catalog.poll_ms.unwrap_or(usual).max(1))
     }
 
     /// The file behind `sqlite:FILE`, from the folder.
@@ -305,14 +325,6 @@ fn check_public_url(url: &str) -> Result<(), ConfigError> {
     ))
 }
 
-/// A URL without what could be a password.
-fn redact(url: &str) -> String {
-    match (url.find("://"), url.rfind('@')) {
-        (Some(scheme), Some(at)) if at > scheme => format!("{}***{}", &url[..scheme + 3], &url[at..]),
-        _ => url.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -339,7 +351,9 @@ mod tests {
             "[oauth]\naccess_token_seconds = 100000",
             "[server]\npublic_url = \"https://user@host\"",
             "[server]\npublic_url = \"https://host/path\"",
-            "[catalog]\nurl = \"postgres://a:secret@b/c\"",
+            "[catalog]\nurl = \"postgres://a:secret@b/c?sslmode=require\"",
+            "[catalog]\nurl = \"mysql://a:secret@b/c\"",
+            "[catalog]\nurl = \"postgres://a:secret@b/c\"\nschema = \"a b\"",
             "[schemas.hr]\ntime_zone = \"Mars/Base\"",
         ] {
             let error = parse(text, &[]).unwrap_err();

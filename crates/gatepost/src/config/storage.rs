@@ -5,10 +5,18 @@ use super::section::section;
 section! {
     /// Definitions and clients.
     CatalogStorage {
-        /// `sqlite:FILE`, relative to the folder.
+        /// `sqlite:FILE`, relative to the folder, or
+        /// `postgres://USER@HOST[:PORT][,HOST…]/DATABASE[?sslmode=verify-full&sslrootcert=FILE&passfile=FILE]`. Without
+        /// `sslmode`: `verify-full`, on loopback `disable`; there is nothing between them.
         url: String = "sqlite:catalog.db".to_owned(),
-        /// How often another process's commits are looked for, in milliseconds.
-        poll_ms: u64 = 20,
+        /// A file whose only content is the password of the URL's login, relative to the folder. The URL itself may hold
+        /// the password when it comes from the environment.
+        password_file: Option<std::path::PathBuf> = None,
+        /// The schema of the catalog's tables on PostgreSQL.
+        schema: String = "gatepost".to_owned(),
+        /// How often other processes' commits are looked for, in milliseconds. Absent: 20 for SQLite, 1000 for
+        /// PostgreSQL, which also tells of them at once.
+        poll_ms: Option<u64> = None,
     }
 }
 

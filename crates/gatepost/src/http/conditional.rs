@@ -18,8 +18,11 @@ pub(super) fn of_version(version: &str) -> HeaderValue {
 }
 
 fn quoted(digest: &[u8]) -> HeaderValue {
-    let text = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&digest[..16]));
-    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("\"\""))
+    // 16 bytes are 22 characters.
+    let mut text = [b'"'; 24];
+    let encoded = URL_SAFE_NO_PAD.encode_slice(&digest[..16], &mut text[1..23]);
+    debug_assert_eq!(encoded, Ok(22));
+    HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
 /// The entity tag that `If-None-Match` names this version by: the caller has it already (304). A tag of an encoded

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 use http::{HeaderMap, HeaderName, Method, header};
@@ -12,6 +12,8 @@ use crate::app::clock::random_bytes;
 
 /// The answer's header with the request's reference number.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+
+const X_REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
 
 static PROCESS: LazyLock<String> = LazyLock::new(|| {
     random_bytes::<4>().iter().fold(String::new(), |mut text, byte| {
@@ -35,9 +37,9 @@ pub struct Facts {
     /// Whether errors go to a person's browser.
     pub wants_html: bool,
     /// The template that was found, as `module pattern`.
-    pub route: Option<String>,
+    pub route: Option<Arc<str>>,
     /// The name of the client that called.
-    pub client: Option<String>,
+    pub client: Option<Arc<str>>,
     /// Why it was let in or not.
     pub reason: &'static str,
 }
@@ -52,7 +54,7 @@ impl Facts {
         at_ms: i64,
     ) -> Self {
         Self {
-            request_id: format!("{}-{:x}", *PROCESS, REQUESTS.fetch_add(1, Ordering::Relaxed)),
+            request_id: request_id(REQUESTS.fetch_add(1, Ordering::Relaxed)),
             address: caller_address(headers, peer, trusted_proxies),
             at_ms,
             started: Instant::now(),
@@ -62,6 +64,17 @@ impl Facts {
             reason: "",
         }
     }
+}
+
+/// The process and the request's number in it, hexadecimal.
+fn request_id(number: u64) -> String {
+    let digits = (u64::BITS - number.leading_zeros()).div_ceil(4).max(1);
+    let mut id = String::with_capacity(PROCESS.len() + 1 + digits as usize);
+    id.push_str(&PROCESS);
+    id.push('-');
+    let hex = |place: u32| char::from(b"0123456789abcdef"[(number >> (4 * place) & 0xf) as usize]);
+    id.extend((0..digits).rev().map(hex));
+    id
 }
 
 /// The socket's address, or from listed proxies the right-most untrusted one (THR-05).
@@ -94,7 +107,7 @@ pub fn is_forwarded(headers: &HeaderMap) -> bool {
 /// the most preferred type, unless the request comes from a program or a script in a page.
 fn wants_html(method: &Method, headers: &HeaderMap) -> bool {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if headers.contains_key("x-requested-with") || text(header::USER_AGENT).starts_with("curl/") {
+    if headers.contains_key(X_REQUESTED_WITH) || text(header::USER_AGENT).starts_with("curl/") {
         return false;
     }
     if headers.contains_key(header::ORIGIN) {
@@ -138,6 +151,13 @@ mod tests {
         assert!(!html(&[("accept", browser), ("user-agent", "curl/8")]));
         assert!(!html(&[("accept", browser), ("x-requested-with", "XMLHttpRequest")]));
         assert!(!html(&[("accept", browser), ("origin", "https://a")]));
+    }
+
+    #[test]
+    fn a_request_is_named_by_its_process_and_number() {
+        for number in [0, 1, 0xf, 0x10, 0xabc_def0, u64::MAX] {
+            assert_eq!(request_id(number), format!("{}-{number:x}", *PROCESS));
+        }
     }
 
     #[test]

@@ -76,7 +76,7 @@ pub async fn dispatch(
         response = coding::encode(response, coding).await;
     }
     respond::finish(response.headers_mut(), &facts, peer.tls);
-    note(&app, &facts, &method, raw_path, response.status().as_u16());
+    note(&app, facts, method, raw_path, response.status().as_u16());
     Ok(response)
 }
 
@@ -94,18 +94,17 @@ async fn answer(
     let path = RequestPath::parse(request.uri().path())
         .map_err(|bad| Failure::new(Code::BadPath, bad.to_string()))?;
     let segments: Vec<&str> = path.segments().iter().map(AsRef::as_ref).collect();
-    let local = peer.address.is_loopback() && !facts::is_forwarded(request.headers());
+    let local = || peer.address.is_loopback() && !facts::is_forwarded(request.headers());
     let context = &app.config.server.context[1..];
     let snapshot = app.snapshot();
     let snapshot: &Arc<Snapshot> = &snapshot;
     match segments.as_slice() {
-        ["healthz"] if local => health::alive(request.method()),
-        ["readyz"] if local => health::ready(app, request.method()),
+        ["healthz"] if local() => health::alive(request.method()),
+        ["readyz"] if local() => health::ready(app, request.method()),
         [".well-known", document, within, alias] if *within == context => metadata(snapshot, document, alias),
         [within, alias, ..] if *within == context => {
             let Some(schema) = snapshot.schema(alias) else { return Err(no_such_schema()) };
-            let schema = Arc::clone(schema);
-            rest::serve(&rest::Served { app, snapshot, schema: &schema, path: &path }, request, facts).await
+            rest::serve(&rest::Served { app, snapshot, schema, path: &path }, request, facts).await
         }
         _ => Err(no_such_schema()),
     }
@@ -167,7 +166,7 @@ async fn catch_panic(
     .await
 }
 
-fn note(app: &App, facts: &Facts, method: &Method, path: String, status: u16) {
+fn note(app: &App, facts: Facts, method: Method, path: String, status: u16) {
     let outcome = match status {
         200..400 => "allowed",
         400..500 => "refused",
@@ -180,15 +179,15 @@ fn note(app: &App, facts: &Facts, method: &Method, path: String, status: u16) {
     }
     app.logs.note_access(AccessRecord {
         at_ms: facts.at_ms,
-        request_id: facts.request_id.clone(),
-        address: facts.address.to_string(),
-        method: method.to_string(),
+        request_id: facts.request_id,
+        address: facts.address,
+        method,
         path,
-        route: facts.route.clone(),
-        client: facts.client.clone(),
+        route: facts.route,
+        client: facts.client,
         status,
         outcome,
-        reason: facts.reason.to_owned(),
+        reason: facts.reason.into(),
         duration_us: facts.started.elapsed().as_micros() as i64,
     });
 }

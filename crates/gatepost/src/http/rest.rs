@@ -32,6 +32,9 @@ use crate::error::{Code, Failure};
 /// Bodies up to this size get a `HASH` entity tag; larger ones stream.
 const TAGGED_BYTES_MAX: usize = 64 * 1024;
 
+/// Headers of an answer, so that their map is made once and does not grow.
+const HEADERS_USUAL: usize = 10;
+
 /// Parameters that a query string may have.
 const QUERY_PAIRS_MAX: usize = 200;
 
@@ -70,16 +73,23 @@ pub(super) async fn serve(
         }
         return Err(Failure::new(Code::NotFound, "There is no such OAuth endpoint"));
     }
-    let public_url = served.app.config.public_url();
-    let allowed = origins_allowed(served.schema, tail);
-    if cors::is_preflight(request.method(), request.headers()) {
-        return cors::preflight(request.headers(), allowed, &public_url);
-    }
-    let sharing = cors::check(request.headers(), allowed, &public_url)?;
-    let token_url = format!("{}/oauth/token", served.schema.issuer);
+    // Only a page of another origin asks who may read its answers.
+    let sharing = if request.headers().contains_key(header::ORIGIN) {
+        let public_url = &*served.app.base_url;
+        let allowed = origins_allowed(served.schema, tail);
+        if cors::is_preflight(request.method(), request.headers()) {
+            return cors::preflight(request.headers(), allowed, public_url);
+        }
+        cors::check(request.headers(), allowed, public_url)?
+    } else {
+        Sharing::SameOrigin
+    };
     let mut response = match answer(served, request, facts).await {
         Ok(response) => response,
-        Err(failure) => respond::failure(&failure, facts, Some(&token_url)),
+        Err(failure) => {
+            let token_url = format!("{}/oauth/token", served.schema.issuer);
+            respond::failure(&failure, facts, Some(&token_url))
+        }
     };
     if let Sharing::Allow(_) = sharing {
         cors::share(response.headers_mut(), &sharing);
@@ -93,18 +103,19 @@ async fn answer(
     facts: &mut Facts,
 ) -> Result<Response<Body>, Failure> {
     let (head, incoming) = request.into_parts();
-    let (snapshot, caller) = identify(served, &head, facts).await?;
-    let renewed = served.renewed(&snapshot)?;
-    let served = &Served { schema: &renewed, snapshot: &snapshot, ..*served };
+    let (renewed, caller) = identify(served, &head, facts).await?;
+    let served = &match &renewed {
+        Some((snapshot, schema)) => Served { snapshot, schema, ..*served },
+        None => *served,
+    };
     if let Caller::Client { known, .. } = &caller {
-        facts.client = Some(known.client.name.clone());
+        facts.client = Some(Arc::clone(&known.name));
         served.app.throttle.take_request(known.client.id, facts.at_ms).map_err(too_many)?;
     }
     let tail = served.path.below(2);
     let found = find(served.schema, tail);
     let template = found.as_ref().map(|found| found.value);
-    facts.route =
-        template.map(|template| format!("{} {}", template.module.name, template.template().pattern));
+    facts.route = template.map(|template| Arc::clone(&template.route));
     let method = RequestMethod::from(&head.method);
     admit(served, template, tail, method, &caller, facts)?;
     let Some(found) = found else { return Err(decide::not_found(served.schema, tail)) };
@@ -133,16 +144,19 @@ fn admit(
     Ok(())
 }
 
+/// What a second look found: the catalog now, and the schema in it.
+type Renewed = (Arc<Snapshot>, Arc<PublishedSchema>);
+
 /// Reads the credentials; a token that this process cannot know yet makes it look again, once.
 async fn identify(
     served: &Served<'_>,
     head: &Parts,
     facts: &mut Facts,
-) -> Result<(Arc<Snapshot>, Caller), Failure> {
+) -> Result<(Option<Renewed>, Caller), Failure> {
     let query = head.uri.query();
     let first = authenticate(served.snapshot, served.schema, &head.headers, query, facts.at_ms);
     let failure = match first {
-        Ok(caller) => return Ok((Arc::clone(served.snapshot), caller)),
+        Ok(caller) => return Ok((None, caller)),
         Err(failure) => failure,
     };
     if !failure.may_be_outdated() {
@@ -153,7 +167,7 @@ async fn identify(
     let schema = served.renewed(&snapshot)?;
     let caller = authenticate(&snapshot, &schema, &head.headers, query, facts.at_ms)
         .map_err(|failure| refuse(failure, &schema, facts))?;
-    Ok((snapshot, caller))
+    Ok((Some((snapshot, schema)), caller))
 }
 
 fn refuse(failure: AuthenticationFailure, schema: &PublishedSchema, facts: &mut Facts) -> Failure {
@@ -339,7 +353,7 @@ impl<'a> Call<'a> {
 
     fn link_base(&self) -> LinkBase {
         LinkBase {
-            url: format!("{}{}", self.served.app.base_url, self.head.uri.path()),
+            url: [&*self.served.app.base_url, self.head.uri.path()].concat(),
             context: Arc::clone(&self.served.app.context_url),
             described_by: Some(Arc::clone(&self.template.described_by)),
         }
@@ -380,10 +394,15 @@ impl<'a> Call<'a> {
         });
         *response.status_mut() = status;
         let headers = response.headers_mut();
+        headers.reserve(HEADERS_USUAL);
         for (name, value) in reply.headers.into_iter().filter(|(name, _)| !respond::is_reserved(name)) {
             headers.append(name, value);
         }
-        if let Some(kind) = reply.content_type.and_then(|kind| HeaderValue::from_str(&kind).ok()) {
+        let kind = reply.content_type.and_then(|kind| match kind {
+            Cow::Borrowed(kind) => Some(HeaderValue::from_static(kind)),
+            Cow::Owned(kind) => HeaderValue::try_from(kind).ok(),
+        });
+        if let Some(kind) = kind {
             headers.insert(header::CONTENT_TYPE, kind);
         }
         self.describe(headers, tag.as_ref());

@@ -24,7 +24,7 @@ pub(super) async fn authenticate(
     let known = endpoint.snapshot.principals.find_presented(endpoint.schema.schema.id, &presented.client_id);
     let (app, now_ms) = (endpoint.app, facts.at_ms);
     let id = known.map(|known| known.client.id);
-    facts.client = known.map(|known| known.client.name.clone());
+    facts.client = known.map(|known| Arc::clone(&known.name));
     if let Err(seconds) = app.throttle.check(id, facts.address, now_ms) {
         audit(endpoint, facts, "throttled", "too many failures");
         return Err(Refusal::throttled(seconds));
@@ -109,15 +109,15 @@ async fn slowly<T: Send + 'static>(
 }
 
 /// Notes an event of the token endpoint's neighbours.
-pub(super) fn audit(endpoint: &Endpoint<'_>, facts: &Facts, event: &'static str, reason: &str) {
+pub(super) fn audit(endpoint: &Endpoint<'_>, facts: &Facts, event: &'static str, reason: &'static str) {
     let outcome = if reason == "ok" { "success" } else { "failure" };
     endpoint.app.logs.note_audit(AuditRecord {
         at_ms: facts.at_ms,
         request_id: Some(facts.request_id.clone()),
-        address: Some(facts.address.to_string()),
+        address: Some(facts.address),
         event,
         outcome,
-        reason: reason.to_owned(),
+        reason,
         schema: Some(endpoint.schema.schema.name.clone()),
         client: facts.client.clone(),
         detail: None,

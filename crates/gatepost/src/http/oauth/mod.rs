@@ -95,14 +95,14 @@ pub async fn serve(
         return None;
     }
     facts.wants_html = false;
-    facts.route = Some(format!("oauth/{name}"));
+    facts.route = Some(format!("oauth/{name}").into());
     let config = &endpoint.app.config;
-    let public_url = config.public_url();
+    let public_url = &*endpoint.app.base_url;
     if cors::is_preflight(request.method(), request.headers()) {
-        let preflight = cors::preflight(request.headers(), &config.oauth.token_origins, &public_url);
+        let preflight = cors::preflight(request.headers(), &config.oauth.token_origins, public_url);
         return Some(preflight.unwrap_or_else(|failure| respond::failure(&failure, facts, None)));
     }
-    let sharing = match cors::check(request.headers(), &config.oauth.token_origins, &public_url) {
+    let sharing = match cors::check(request.headers(), &config.oauth.token_origins, public_url) {
         Ok(sharing) => sharing,
         Err(failure) => return Some(respond::failure(&failure, facts, None)),
     };

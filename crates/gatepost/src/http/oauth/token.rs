@@ -6,6 +6,7 @@ use gatepost_oauth::{ClientCredentialsRequest, Form, OauthError, Scopes, TokenId
 use gatepost_rest::definition::Id;
 use gatepost_store::logs::AuditRecord;
 use http::{HeaderMap, Response, StatusCode};
+use serde::Serialize;
 
 use super::{Endpoint, Refusal, client};
 use crate::app::clock::random_bytes;
@@ -73,26 +74,34 @@ fn issue_to(
     })
 }
 
+/// What the audit trail keeps of a token.
+#[derive(Serialize)]
+struct Detail<'a> {
+    scope_asked: Option<&'a str>,
+    scope_given: Option<&'a str>,
+    token_id: Option<String>,
+}
+
 fn note(
     endpoint: &Endpoint<'_>,
     facts: &Facts,
     event: &'static str,
-    reason: &str,
+    reason: &'static str,
     asked: Option<&str>,
     issued: Option<&Issued>,
 ) {
     let given = issued.and_then(|issued| issued.response.scope.as_deref());
     let token = issued.map(|issued| issued.token.token_id.to_string());
-    let detail = serde_json::json!({ "scope_asked": asked, "scope_given": given, "token_id": token });
+    let detail = Detail { scope_asked: asked, scope_given: given, token_id: token };
     endpoint.app.logs.note_audit(AuditRecord {
         at_ms: facts.at_ms,
         request_id: Some(facts.request_id.clone()),
-        address: Some(facts.address.to_string()),
+        address: Some(facts.address),
         event,
         outcome: if issued.is_some() { "success" } else { "failure" },
-        reason: reason.to_owned(),
+        reason,
         schema: Some(endpoint.schema.schema.name.clone()),
         client: facts.client.clone(),
-        detail: Some(detail.to_string()),
+        detail: serde_json::to_string(&detail).ok(),
     });
 }
