@@ -15,7 +15,7 @@ use tokio::runtime::Runtime;
 use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
 
-use super::{Access, DatabaseError, Migration, Parameter, Row, Transaction};
+use super::{Access, DatabaseError, Migration, Parameter, Prepared, Row, Transaction};
 pub use listen::Listener;
 pub use place::PostgresPlace;
 
@@ -242,6 +242,10 @@ impl Transaction for PostgresTransaction<'_> {
         Ok(self.database.call(self.client.execute_typed(sql, &values))? as usize)
     }
 
+    fn prepare<'t>(&'t self, sql: &str) -> Result<Box<dyn Prepared + 't>, DatabaseError> {
+        Ok(Box::new(PostgresStatement { transaction: self, sql: sql.to_owned() }))
+    }
+
     fn query(
         &self,
         sql: &str,
@@ -251,6 +255,18 @@ impl Transaction for PostgresTransaction<'_> {
         let values: Vec<_> = parameters.iter().map(|value| (value as _, value.postgres_type())).collect();
         let rows = self.database.call(self.client.query_typed(sql, &values))?;
         rows.iter().try_for_each(|row| each(row))
+    }
+}
+
+/// A statement that is described anew each time: types are declared, so that costs no round trip of its own.
+struct PostgresStatement<'t, 'a> {
+    transaction: &'t PostgresTransaction<'a>,
+    sql: String,
+}
+
+impl Prepared for PostgresStatement<'_, '_> {
+    fn execute(&mut self, parameters: &[Parameter<'_>]) -> Result<usize, DatabaseError> {
+        self.transaction.execute(&self.sql, parameters)
     }
 }
 
