@@ -125,7 +125,7 @@ fn no_such_schema() -> Failure {
 
 /// The protocol's own limit is on its buffer, which a block that arrives all at once can outgrow.
 fn check_header_bytes<B>(app: &App, request: &Request<B>) -> Result<(), Failure> {
-    let bytes_max = app.config.limits.header_bytes;
+    let bytes_max = app.config.limits.header_bytes.max(server::HEADER_BYTES_MIN);
     let lines = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
     if target + lines.sum::<usize>() <= bytes_max {

@@ -62,7 +62,12 @@ pub(super) async fn serve(
         && first.as_ref() == "oauth"
         && !tail.trailing_slash
     {
-        let endpoint = oauth::Endpoint { app: served.app, snapshot: served.snapshot, schema: served.schema };
+        let endpoint = oauth::Endpoint {
+            app: served.app,
+            snapshot: served.snapshot,
+            schema: served.schema,
+            first_look: true,
+        };
         if let Some(response) = oauth::serve(endpoint, name, request, facts).await {
             return Ok(response);
         }
