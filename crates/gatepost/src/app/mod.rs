@@ -27,10 +27,11 @@ use arc_swap::ArcSwap;
 use gatepost_oauth::KeyRing;
 use gatepost_rest::access::Unprotected;
 use gatepost_rest::render::Zone;
+use gatepost_rest::sql::Dialect;
 use gatepost_store::catalog::{
     Catalog, CatalogPlace, CatalogStore, Change, CommitError, DatabaseError, RevokedToken,
 };
-use gatepost_store::data::{DataOptions, DataStore};
+use gatepost_store::data::{DataLocation, DataOptions, DataStore};
 use gatepost_store::logs::{LogLimits, LogStore};
 use tokio::sync::Semaphore;
 
@@ -275,15 +276,23 @@ impl App {
         if let Some(store) = stores.get(schema) {
             return Ok(store.clone());
         }
-        let path = self.config.data_path(schema)?;
-        self.check_apart(schema, &path)?;
-        if let Some(folder) = path.parent() {
-            key_file::make_private_folder(folder).with_context(|| format!("folder {}", folder.display()))?;
+        let location = self.config.data_location(schema)?;
+        if let DataLocation::Sqlite(path) = &location {
+            self.check_apart(schema, path)?;
+            if let Some(folder) = path.parent() {
+                key_file::make_private_folder(folder)
+                    .with_context(|| format!("folder {}", folder.display()))?;
+            }
         }
-        let store = DataStore::open(&path, self.data_options(schema))
+        let store = DataStore::open(&location, self.data_options(schema))
             .with_context(|| format!("data of schema {schema}"))?;
         stores.insert(schema.to_owned(), store.clone());
         Ok(store)
+    }
+
+    /// Whose SQL a schema speaks.
+    pub fn dialect(&self, schema: &str) -> Dialect {
+        self.config.data_location(schema).map_or(Dialect::Sqlite, |location| location.dialect())
     }
 
     /// Catalog, logs and data are three stores: user SQL must never run on one of ours.
@@ -339,7 +348,8 @@ impl App {
                 tracing::error!(schema = schema.name, "data cannot be opened: {error:#}");
             }
             let issuer = self.issuer(&schema.alias);
-            Arc::new(PublishedSchema::build(catalog, schema, issuer, &ring, unprotected, data.ok()))
+            let dialect = self.dialect(&schema.name);
+            Arc::new(PublishedSchema::build(catalog, schema, issuer, &ring, unprotected, dialect, data.ok()))
         });
         self.snapshot.store(Arc::new(snapshot));
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use gatepost_store::catalog::is_postgres;
 
 use super::terminal::say;
 use super::{catalog_url, key_source, load_config, start_logging};
@@ -22,7 +23,7 @@ pub(super) struct Init {
     /// The folder to make.
     #[arg(value_name = "DIR")]
     folder: PathBuf,
-    /// Where the data is: `sqlite:FILE`.
+    /// Where the data is: `sqlite:FILE` or `postgres://USER@HOST/DATABASE`.
     #[arg(long, value_name = "URL")]
     data_url: String,
     /// The schema's name; also the first part of its URLs.
@@ -85,8 +86,11 @@ pub(super) fn run_script(app: &App, schema: &str, text: &str, source: &str) -> a
 }
 
 fn absolute_data_url(url: &str, create: bool) -> anyhow::Result<String> {
+    if is_postgres(url) {
+        return Ok(url.to_owned());
+    }
     let Some(path) = url.strip_prefix("sqlite:").filter(|path| !path.is_empty()) else {
-        bail!("--data-url is `sqlite:FILE`; PostgreSQL comes with a later release");
+        bail!("--data-url is `sqlite:FILE` or `postgres://…`");
     };
     let path = Path::new(path);
     if !path.exists() && !create {

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use gatepost_rest::render::Zone;
 use gatepost_store::catalog::{CatalogPlace, PlaceOptions, is_postgres, redact};
+use gatepost_store::data::{DataLocation, PostgresOptions};
 use http::Uri;
 
 pub use access::{Access, Oauth, Secrets, UnprotectedRoutes};
@@ -234,19 +235,47 @@ impl Config {
     pub fn sqlite_path(&self, url: &str) -> Result<PathBuf, ConfigError> {
         match url.strip_prefix("sqlite:") {
             Some(path) if !path.is_empty() => Ok(self.folder.join(path.trim_start_matches("//"))),
-            _ => Err(ConfigError(format!(
-                "`{}` is not `sqlite:FILE`; PostgreSQL comes with a later release",
-                redact(url)
-            ))),
+            _ => Err(ConfigError(format!("`{}` is not `sqlite:FILE`", redact(url)))),
         }
     }
 
     /// Where the data of this schema is.
-    pub fn data_path(&self, schema: &str) -> Result<PathBuf, ConfigError> {
-        match self.schemas.get(schema).and_then(|storage| storage.data.as_deref()) {
-            Some(url) => self.sqlite_path(url),
-            None => Ok(self.folder.join("data").join(format!("{schema}.db"))),
+    pub fn data_location(&self, schema: &str) -> Result<DataLocation, ConfigError> {
+        let usual = SchemaStorage::default();
+        let storage = self.schemas.get(schema).unwrap_or(&usual);
+        let Some(url) = &storage.data else {
+            return Ok(DataLocation::Sqlite(self.folder.join("data").join(format!("{schema}.db"))));
+        };
+        let reader_url = self.url_or_file(url)?;
+        if !is_postgres(&reader_url) {
+            return self.sqlite_path(&reader_url).map(DataLocation::Sqlite);
         }
+        let url = |url: &Option<String>, otherwise: &str| match url {
+            Some(url) => self.url_or_file(url),
+            None => Ok(otherwise.to_owned()),
+        };
+        let writer_url = url(&storage.data_write, &reader_url)?;
+        let owner_url = url(&storage.data_owner, &writer_url)?;
+        let name = storage.data_schema.as_deref().unwrap_or(schema);
+        Ok(DataLocation::Postgres(Box::new(PostgresOptions {
+            writer_url,
+            owner_url,
+            readers_max: storage.readers,
+            writers_max: storage.writers,
+            wait: Duration::from_millis(u64::from(storage.wait_ms)),
+            row_level_security: storage.row_level_security,
+            folder: self.folder.clone(),
+            ..PostgresOptions::new(reader_url, name)
+        })))
+    }
+
+    /// A URL, or the one that a file holds.
+    fn url_or_file(&self, url: &str) -> Result<String, ConfigError> {
+        let Some(file) = url.strip_prefix("file:") else { return Ok(url.to_owned()) };
+        let path = self.folder.join(file);
+        std::fs::read_to_string(&path)
+            .map(|text| text.trim().to_owned())
+            .map_err(|error| ConfigError(format!("{}: {error}", path.display())))
     }
 
     /// The reference page, `docs/reference/configuration.md`.
@@ -291,9 +320,13 @@ fn overlay(table: &mut toml::Table, name: &str, value: &str) -> Result<(), Confi
         .unwrap_or_else(|| toml::Value::String(value.to_owned()));
     let mut path: Vec<&str> = match lower.strip_prefix("schemas_") {
         Some(rest) => {
-            let key = ["_time_zone", "_data"].into_iter().find(|key| rest.ends_with(key));
-            let Some(key) = key else { return Err(ConfigError(format!("{name} names no key"))) };
-            vec!["schemas", &rest[..rest.len() - key.len()], &key[1..]]
+            let keys = SchemaStorage::keys();
+            let names = keys.iter().filter_map(|key| rest.strip_suffix(key.name)?.strip_suffix('_'));
+            // The longest key: what is left is the schema.
+            let Some(schema) = names.min_by_key(|schema| schema.len()) else {
+                return Err(ConfigError(format!("{name} names no key")));
+            };
+            vec!["schemas", schema, &rest[schema.len() + 1..]]
         }
         None => lower.splitn(2, '_').collect(),
     };

@@ -23,8 +23,24 @@ section! {
 section! {
     /// The data of one schema.
     SchemaStorage {
-        /// `sqlite:FILE`, relative to the folder. Absent: `data/NAME.db`.
+        /// `sqlite:FILE`, relative to the folder, or `postgres://…`: the login that queries run under, which needs no
+        /// right to write. `file:FILE` reads the URL from a file. Absent: `data/NAME.db`.
         data: Option<String> = None,
+        /// On PostgreSQL: the login that changes run under. Absent: that of `data`.
+        data_write: Option<String> = None,
+        /// On PostgreSQL: the login that scripts run under, the owner of the schema. Absent: that of `data_write`.
+        data_owner: Option<String> = None,
+        /// On PostgreSQL: the schema's name in the database. Absent: NAME.
+        data_schema: Option<String> = None,
+        /// On PostgreSQL: connections for queries.
+        readers: usize = 8,
+        /// On PostgreSQL: connections for changes.
+        writers: usize = 4,
+        /// On PostgreSQL: how long a request waits for a connection, in milliseconds.
+        wait_ms: u32 = 5_000,
+        /// On PostgreSQL: tell the database who asks, in the settings `gatepost.client_id`, `gatepost.roles` (a JSON array)
+        /// and `gatepost.claims` (a JSON object), for policies of row-level security.
+        row_level_security: bool = false,
         /// Zone of timestamps that carry none.
         time_zone: String = "UTC".to_owned(),
     }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use gatepost_rest::access::{Admission, RequestMethod};
 use gatepost_rest::definition::{EtagType, Handler, Method, RESERVED_SEGMENTS};
 use gatepost_rest::path::{PathTail, RequestPath};
-use gatepost_rest::plan::{LinkBase, PageSettings, Plan, RequestBody, RequestValues, plan};
+use gatepost_rest::plan::{LinkBase, PageSettings, Plan, Principal, RequestBody, RequestValues, plan};
 use gatepost_rest::router::{Captures, Found};
 use gatepost_rest::source::CompiledSource;
 use gatepost_store::data::{ConstraintKind, DataStore, ExecuteError, Limits, Precondition, Reply, ReplyBody};
@@ -341,7 +341,21 @@ impl<'a> Call<'a> {
             content_type,
             current_user: self.caller.user(),
         };
-        plan(self.source, self.page_settings(), self.link_base(), &values).map_err(bad)
+        let mut plan = plan(self.source, self.page_settings(), self.link_base(), &values).map_err(bad)?;
+        if self.served.data().is_ok_and(DataStore::asks_who) {
+            plan.principal = Some(Arc::new(self.principal()));
+        }
+        Ok(plan)
+    }
+
+    /// Who asks, for databases that decide by row. Roles count as they are now.
+    fn principal(&self) -> Principal {
+        let Caller::Client { known, .. } = self.caller else { return Principal::default() };
+        let roles = known.access.roles.iter().filter_map(|id| self.served.snapshot.catalog.roles.get(id));
+        Principal {
+            name: known.access.client_id.to_string(),
+            roles: roles.map(|role| role.name.clone()).collect(),
+        }
     }
 
     fn page_settings(&self) -> PageSettings {
@@ -520,6 +534,12 @@ fn execution_failure(error: &ExecuteError) -> Failure {
                 Failure::new(Code::ValueRefused, "The change breaks a rule of the data")
             }
         },
+        ExecuteError::Parameter { name, message } => {
+            Failure::new(Code::BadParameter, format!("parameter `{name}`: {message}"))
+        }
+        ExecuteError::Unavailable(_) => {
+            Failure::new(Code::DataUnavailable, "The schema's data cannot be reached").retry_after(5)
+        }
         ExecuteError::Timeout => Failure::new(Code::StatementTimeout, "The statement took too long"),
         ExecuteError::Busy => Failure::new(Code::Busy, "The database is busy").retry_after(1),
         ExecuteError::TooLarge => Failure::new(Code::AnswerTooLarge, "The answer is too large"),
