@@ -2,6 +2,7 @@
 
 pub mod authenticate;
 mod body;
+mod call;
 mod coding;
 mod conditional;
 mod cors;
@@ -11,7 +12,9 @@ mod forward;
 mod health;
 mod host;
 pub mod oauth;
+mod outcome;
 mod pages;
+mod query_string;
 mod respond;
 mod rest;
 pub mod server;
