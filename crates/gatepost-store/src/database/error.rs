@@ -35,7 +35,7 @@ impl std::fmt::Display for DatabaseError {
             Self::Busy => f.write_str("another process holds the database's write lock; try again"),
             Self::DiskFull => f.write_str("the disk is full; nothing was changed"),
             Self::Broken(what) => {
-                write!(f, "the database is damaged or not one of Gatepost ({what}); restore it from a backup")
+                write!(f, "the database is damaged or not a Gatepost database ({what}); restore it from a backup")
             }
             Self::Unfinished => f.write_str(
                 "the file is empty or was never finished: restore it from a backup, or run the command that made it \

@@ -4,7 +4,7 @@ use reqwest::{RequestBuilder, Response, StatusCode};
 
 use super::token::refused;
 use crate::backend::{Backend, on_both_catalogs};
-use crate::client::{Credentials, get, http, status_soon};
+use crate::client::{Credentials, get, http, keeping, status_soon};
 use crate::shop::{Shop, header};
 
 on_both_catalogs!(
@@ -111,9 +111,9 @@ async fn rev_04_a_store_that_fails_is_503_and_never_success() {
 #[tokio::test]
 async fn rev_05_after_the_answer_no_connection_lets_the_token_in() {
     let shop = Shop::shared().await;
+    let warm: Vec<reqwest::Client> = (0..4).map(|_| keeping()).collect();
     for _ in 0..10 {
         let token = shop.client.token(&shop.server, "hr").await;
-        let warm: Vec<reqwest::Client> = (0..4).map(|_| http()).collect();
         let url = shop.url("items/");
         for client in &warm {
             assert_eq!(client.get(&url).bearer_auth(&token).send().await.unwrap().status(), StatusCode::OK);
