@@ -5,3 +5,4 @@ pub mod catalog;
 pub mod data;
 mod database;
 pub mod logs;
+pub mod provision;

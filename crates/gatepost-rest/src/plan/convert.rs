@@ -17,7 +17,7 @@ pub(super) fn text(slot: &Slot, dialect: Dialect, text: &str) -> Result<BindValu
         return Err(PlanError::new(&slot.wire_name, "a NUL character is not allowed"));
     }
     match slot.kind {
-        Some(kind) => declared(slot, kind, text),
+        Some(kind) => declared(slot, kind, dialect, text),
         None if dialect == Dialect::Sqlite => {
             Ok(canonical_number(text).unwrap_or_else(|| BindValue::Text(text.into())))
         }
@@ -37,7 +37,7 @@ pub(super) fn json(slot: &Slot, dialect: Dialect, raw: &RawValue) -> Result<Bind
                 return Err(PlanError::new(&slot.wire_name, "a NUL character is not allowed"));
             }
             match slot.kind {
-                Some(kind) => declared(slot, kind, &decoded),
+                Some(kind) => declared(slot, kind, dialect, &decoded),
                 None => Ok(BindValue::Text(decoded)),
             }
         }
@@ -47,17 +47,17 @@ pub(super) fn json(slot: &Slot, dialect: Dialect, raw: &RawValue) -> Result<Bind
         },
         Some(b't' | b'f') => match slot.kind {
             None => Ok(BindValue::Boolean(json == "true")),
-            Some(kind) => declared(slot, kind, json),
+            Some(kind) => declared(slot, kind, dialect, json),
         },
         _ => match slot.kind {
-            Some(kind) => declared(slot, kind, json),
+            Some(kind) => declared(slot, kind, dialect, json),
             None if dialect == Dialect::Sqlite => Ok(number(json)),
             None => Ok(BindValue::Text(json.into())),
         },
     }
 }
 
-fn declared(slot: &Slot, kind: ParameterType, text: &str) -> Result<BindValue, PlanError> {
+fn declared(slot: &Slot, kind: ParameterType, dialect: Dialect, text: &str) -> Result<BindValue, PlanError> {
     let value = match kind {
         ParameterType::String | ParameterType::ResultSet => Some(BindValue::Text(text.into())),
         ParameterType::Int => text.parse::<i32>().ok().map(|value| BindValue::Integer(value.into())),
@@ -68,7 +68,7 @@ fn declared(slot: &Slot, kind: ParameterType, text: &str) -> Result<BindValue, P
             "false" | "0" => Some(BindValue::Boolean(false)),
             _ => None,
         },
-        ParameterType::Timestamp => timestamp(text),
+        ParameterType::Timestamp => timestamp(text, dialect),
     };
     value.ok_or_else(|| mismatch(slot, kind, text))
 }
@@ -92,9 +92,12 @@ fn double(text: &str) -> Option<BindValue> {
     Some(canonical_number(text).unwrap_or(BindValue::Real(value)))
 }
 
-/// The form of SQLite's own `datetime()`, in UTC; a date without a time stays one.
-fn timestamp(text: &str) -> Option<BindValue> {
+/// The form of SQLite's own `datetime()`, in UTC; a date without a time stays one. PostgreSQL keeps the zone.
+fn timestamp(text: &str, dialect: Dialect) -> Option<BindValue> {
     if let Ok(moment) = text.parse::<jiff::Timestamp>() {
+        if dialect == Dialect::Postgres {
+            return Some(BindValue::Text(moment.to_string()));
+        }
         let utc = jiff::tz::Offset::UTC.to_datetime(moment);
         return Some(BindValue::Text(utc.to_string().replace('T', " ")));
     }

@@ -81,6 +81,17 @@ pub struct Plan {
     pub links: LinkBase,
     /// The client's other query parameters, encoded (`a=1&b=2`), for links to other pages.
     pub kept_query: String,
+    /// Who asks, for databases that decide by row; set by the caller where they do.
+    pub principal: Option<Arc<Principal>>,
+}
+
+/// Who asks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Principal {
+    /// The client id or the user name.
+    pub name: String,
+    /// The roles that it holds.
+    pub roles: Vec<String>,
 }
 
 /// What a client got wrong: 400.
@@ -123,7 +134,7 @@ pub fn plan(
         .iter()
         .map(|slot| bind(slot, source, &window, values))
         .collect::<Result<Vec<_>, PlanError>>()?;
-    Ok(Plan { source: Arc::clone(source), values: binds, window, links, kept_query })
+    Ok(Plan { source: Arc::clone(source), values: binds, window, links, kept_query, principal: None })
 }
 
 fn bind(

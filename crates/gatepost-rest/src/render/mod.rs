@@ -19,7 +19,7 @@ use std::borrow::Cow;
 pub use change::ChangeRows;
 pub use column::{Column, ColumnKind, Columns};
 pub use output::{Answer, BadOutput, outputs};
-pub use value::json_key;
+pub use value::{json_base64, json_key, json_string};
 pub use zone::Zone;
 
 use crate::definition::SourceType;
@@ -38,19 +38,24 @@ pub enum Value<'a> {
     /// `true` or `false`.
     Boolean(bool),
     /// Exact digits of a number.
-    Number(&'a str),
+    Number(Cow<'a, str>),
     /// Text.
     Text(Cow<'a, str>),
     /// Bytes.
     Blob(&'a [u8]),
     /// Text that is JSON.
-    Json(&'a str),
+    Json(Cow<'a, str>),
 }
 
 /// A row of a result.
 pub trait Row {
     /// The value of a column, numbered from 0 as the statement has them.
     fn value(&self, column: usize) -> Value<'_>;
+
+    /// Writes the value of a column as JSON by itself, or says that [`Row::value`] must do.
+    fn write_json(&self, _column: usize, _zone: &Zone, _out: &mut Vec<u8>) -> bool {
+        false
+    }
 }
 
 /// Whether a renderer wants more rows.

@@ -86,7 +86,7 @@ fn number(out: &mut Vec<u8>, value: &BindValue) {
     let value = borrowed(value);
     match &value {
         Value::Text(text) if serde_json::from_str::<serde_json::Number>(text).is_ok() => {
-            json(out, &Value::Number(text.trim()), ColumnKind::Plain, &Zone::UTC);
+            json(out, &Value::Number(Cow::Borrowed(text.trim())), ColumnKind::Plain, &Zone::UTC);
         }
         _ => json(out, &value, ColumnKind::Plain, &Zone::UTC),
     }

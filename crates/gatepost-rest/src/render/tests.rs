@@ -40,6 +40,7 @@ fn plan(source_type: SourceType, limit: u64, offset: u64) -> Plan {
             described_by: Some("https://api.test/ords/shop/metadata-catalog/orders/".into()),
         },
         kept_query: String::new(),
+        principal: None,
     }
 }
 
@@ -224,7 +225,7 @@ fn numbers_keep_their_digits() {
     assert_eq!(value(Value::Integer(i64::MIN), None), "-9223372036854775808");
     assert_eq!(value(Value::Real(0.1), None), "0.1");
     assert_eq!(value(Value::Real(1234.56), None), "1234.56");
-    assert_eq!(value(Value::Number("12345678901234567890.10"), None), "12345678901234567890.10");
+    assert_eq!(value(Value::Number("12345678901234567890.10".into()), None), "12345678901234567890.10");
     for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         assert_eq!(value(Value::Real(number), None), "null");
     }

@@ -24,9 +24,24 @@ pub(super) fn members(out: &mut Vec<u8>, columns: &Columns, row: &impl Row, mut 
         }
         first = false;
         out.extend_from_slice(&column.key);
+        if column.kind == ColumnKind::Plain && row.write_json(column.number, &columns.zone, out) {
+            continue;
+        }
         json(out, &row.value(column.number), column.kind, &columns.zone);
     }
     first
+}
+
+/// Writes text as a JSON string.
+pub fn json_string(out: &mut Vec<u8>, text: &str) {
+    string(out, text);
+}
+
+/// Writes bytes as a JSON string of base64.
+pub fn json_base64(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.push(b'"');
+    base64(out, bytes);
+    out.push(b'"');
 }
 
 /// Writes a JSON string.
@@ -57,11 +72,7 @@ pub(super) fn json(out: &mut Vec<u8>, value: &Value<'_>, kind: ColumnKind, zone:
             ColumnKind::Date | ColumnKind::Timestamp => string(out, &timestamp(text, zone)),
             ColumnKind::Json => embedded(out, text),
         },
-        Value::Blob(bytes) => {
-            out.push(b'"');
-            base64(out, bytes);
-            out.push(b'"');
-        }
+        Value::Blob(bytes) => json_base64(out, bytes),
         Value::Json(text) => out.extend_from_slice(text.as_bytes()),
     }
 }

@@ -18,9 +18,14 @@ impl Zone {
         TimeZone::get(name).ok().map(Self)
     }
 
+    /// Its name in the time zone database.
+    pub fn name(&self) -> &str {
+        self.0.iana_name().unwrap_or("UTC")
+    }
+
     /// The offset that a local time (`2024-05-01T09:30:00`) has in this zone, as RFC 3339 writes it. A time that
     /// falls into the hour that is left out or comes twice takes the offset before the change.
-    pub(super) fn offset_of(&self, local: &str) -> Cow<'static, str> {
+    pub fn offset_of(&self, local: &str) -> Cow<'static, str> {
         if self.0 == TimeZone::UTC {
             return Cow::Borrowed("Z");
         }

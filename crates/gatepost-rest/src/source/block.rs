@@ -6,6 +6,9 @@ use crate::sql::{Dialect, Kind, Token};
 
 const SINGLE: [&str; 6] = ["insert", "update", "delete", "replace", "merge", "with"];
 
+/// Makes a query of an expression, with a bracket behind it.
+const SELECT: &str = "select (";
+
 impl Compiler<'_> {
     pub(super) fn block(&mut self, tokens: &[Token]) -> Result<Vec<Step>, NotRunnable> {
         let tokens = without_end(self.source, tokens);
@@ -79,7 +82,10 @@ impl Compiler<'_> {
         self.refuse_attribute(expression)?;
         let slot = self.slot(&target.text(self.source)[1..].to_lowercase());
         let mut expression = self.bound(expression)?;
-        expression.sql.text = format!("select ({}\n)", expression.sql.text);
+        expression.sql.text = format!("{SELECT}{}\n)", expression.sql.text);
+        for bind in &mut expression.sql.binds {
+            bind.written += SELECT.len();
+        }
         Ok(Step::Assign { expression, slot })
     }
 

@@ -3,6 +3,7 @@
 //! [`Catalog`] is a plain value of shared objects. A script changes a copy of it; [`CatalogStore::commit`] writes
 //! what differs in one transaction and refuses when somebody else was first.
 
+mod copy;
 mod object;
 mod revocation;
 mod store;
@@ -15,7 +16,11 @@ use std::sync::Arc;
 use gatepost_oauth::Client;
 use gatepost_rest::definition::{Id, Module, Privilege, PublicEntry, Role, Schema};
 
-pub use crate::database::DatabaseError;
+pub use crate::database::{
+    CatalogPlace, DatabaseError, Listener, PlaceError, PlaceOptions, PostgresPlace, for_login, is_postgres,
+    redact, without_password,
+};
+pub use copy::CopyError;
 pub use revocation::{REVOCATION_GRACE_MS, Revocations, RevokedToken, TokenId};
 pub use store::CatalogStore;
 
@@ -116,6 +121,11 @@ impl Catalog {
         let id = self.next_id.max(Self::FIRST_ID);
         self.next_id = id + 1;
         id
+    }
+
+    /// Whether this is an earlier state than that one: a catalog only goes back when a backup takes its place.
+    pub fn is_older_than(&self, other: &Self) -> bool {
+        self.revision < other.revision || self.revocations.revision < other.revocations.revision
     }
 
     /// The schema of this name (lower case).

@@ -1,7 +1,6 @@
 //! Reading and writing the catalog.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use gatepost_rest::definition::Id;
@@ -11,22 +10,27 @@ use serde::de::DeserializeOwned;
 use super::object::{Object, ObjectKind};
 use super::revocation::{self, REVOCATION_GRACE_MS, Revocations, RevokedToken, TokenId};
 use super::{Catalog, Change, CommitError, HistoryEntry};
-use crate::database::{Access, Database, DatabaseError, Migration, Parameter, Transaction};
+use crate::database::{
+    Access, CatalogPlace, Database, DatabaseError, Listener, Migration, Parameter, Transaction,
+};
 
-const MIGRATIONS: [Migration; 1] =
-    [Migration { version: 1, sqlite: include_str!("../../migrations/sqlite/catalog_0001.sql") }];
+pub(super) const MIGRATIONS: [Migration; 1] = [Migration {
+    version: 1,
+    sqlite: include_str!("../../migrations/sqlite/catalog_0001.sql"),
+    postgres: Some(include_str!("../../migrations/postgres/catalog_0001.sql")),
+}];
 
 /// The stored catalog. All calls block; none takes longer than the database's busy time-out.
 #[derive(Debug)]
 pub struct CatalogStore {
-    database: Database,
+    pub(super) database: Database,
 }
 
 impl CatalogStore {
     /// Makes a new, empty catalog that belongs to the keys with this fingerprint, or finishes one whose making was
     /// interrupted. An existing one is left as it is.
-    pub fn create(path: &Path, key_fingerprint: &str, now_ms: i64) -> Result<Self, DatabaseError> {
-        let store = Self { database: Database::open_sqlite(path, &MIGRATIONS, true)? };
+    pub fn create(place: &CatalogPlace, key_fingerprint: &str, now_ms: i64) -> Result<Self, DatabaseError> {
+        let store = Self { database: Database::open(place, &MIGRATIONS, true)? };
         store.database.transaction(Access::Write, |transaction| {
             transaction.execute(
                 "insert into catalog_state (id, revision, revocations, next_id, key_fingerprint, created_at_ms)
@@ -42,8 +46,8 @@ impl CatalogStore {
     }
 
     /// Opens an existing catalog and brings its tables to the newest version.
-    pub fn open(path: &Path) -> Result<Self, DatabaseError> {
-        let store = Self { database: Database::open_sqlite(path, &MIGRATIONS, false)? };
+    pub fn open(place: &CatalogPlace) -> Result<Self, DatabaseError> {
+        let store = Self { database: Database::open(place, &MIGRATIONS, false)? };
         store.key_fingerprint()?;
         Ok(store)
     }
@@ -89,6 +93,17 @@ impl CatalogStore {
         self.database.reopen_if_replaced()
     }
 
+    /// The clock of the catalog's machine (milliseconds since 1970), if that can be another one.
+    pub fn clock_ms(&self) -> Result<Option<i64>, DatabaseError> {
+        self.database.clock_ms()
+    }
+
+    /// Calls `wake` when another process may have committed, where the database can tell. A hint: whoever gets one
+    /// reads the revision.
+    pub fn listen(&self, wake: impl Fn() + Send + 'static) -> std::io::Result<Option<Listener>> {
+        self.database.listen(wake)
+    }
+
     /// Writes what differs between `base` and `changed` in one transaction, with its history, and returns the
     /// catalog with its new revision. Fails with `CommitError::Conflict` when `base` is not the newest any more.
     pub fn commit(&self, base: &Catalog, changed: &Catalog, change: &Change) -> Result<Catalog, CommitError> {
@@ -126,8 +141,17 @@ impl CatalogStore {
         now_ms: i64,
     ) -> Result<(), DatabaseError> {
         self.database.transaction(Access::Write, |transaction| {
-            let revision = Parameter::Integer(State::read(transaction)?.revocations as i64 + 1);
-            let added = transaction.execute(
+            // One statement: between a read and a write another process could take the same number.
+            let mut revision = Parameter::Null;
+            transaction.query(
+                "update catalog_state set revocations = revocations + 1 where id = 1 returning revocations",
+                &[],
+                &mut |row| {
+                    revision = Parameter::Integer(row.integer(0)?);
+                    Ok(())
+                },
+            )?;
+            transaction.execute(
                 "insert into revoked_token (token_id, client_id, expires_at_ms, revision) values ($1, $2, $3, $4)
                  on conflict (token_id) do nothing",
                 &[
@@ -137,10 +161,6 @@ impl CatalogStore {
                     revision,
                 ],
             )?;
-            if added == 0 {
-                return Ok(());
-            }
-            transaction.execute("update catalog_state set revocations = $1 where id = 1", &[revision])?;
             transaction.execute(
                 "delete from revoked_token where expires_at_ms < $1",
                 &[Parameter::Integer(now_ms - REVOCATION_GRACE_MS)],
@@ -206,7 +226,7 @@ impl State {
     }
 }
 
-fn read_since(transaction: &dyn Transaction, known: &Catalog) -> Result<Catalog, DatabaseError> {
+pub(super) fn read_since(transaction: &dyn Transaction, known: &Catalog) -> Result<Catalog, DatabaseError> {
     let state = State::read(transaction)?;
     let mut catalog = Catalog { revision: state.revision, next_id: state.next_id, ..known.clone() };
     let since = [Parameter::Integer(known.revision as i64)];
@@ -271,7 +291,7 @@ fn apply(catalog: &mut Catalog, kind: ObjectKind, id: Id, body: Option<&str>) ->
 }
 
 /// One object that a commit makes, changes or deletes.
-struct Edit {
+pub(super) struct Edit {
     id: Id,
     kind: ObjectKind,
     schema_id: Id,
@@ -282,7 +302,7 @@ struct Edit {
     history_body: Option<String>,
 }
 
-fn edits_between(base: &Catalog, changed: &Catalog) -> Result<Vec<Edit>, CommitError> {
+pub(super) fn edits_between(base: &Catalog, changed: &Catalog) -> Result<Vec<Edit>, CommitError> {
     fn compare<T: Object + Serialize + PartialEq>(
         edits: &mut Vec<Edit>,
         base: &BTreeMap<Id, Arc<T>>,
@@ -338,7 +358,7 @@ fn edits_between(base: &Catalog, changed: &Catalog) -> Result<Vec<Edit>, CommitE
     Ok(edits)
 }
 
-fn write(
+pub(super) fn write(
     transaction: &dyn Transaction,
     edit: &Edit,
     revision: u64,

@@ -1,12 +1,79 @@
 //! The catalog on disk: nothing lost, nothing half-applied, nobody overwritten.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use gatepost_oauth::{Client, ClientSecret, GrantType, SecretVerifier};
 use gatepost_rest::definition::{Audit, Role, Schema};
 
-use super::{Catalog, CatalogStore, Change, CommitError, DatabaseError, RevokedToken};
+use super::{
+    Catalog, CatalogPlace, CatalogStore, Change, CommitError, CopyError, DatabaseError, PlaceOptions,
+    RevokedToken,
+};
+use crate::database::Access;
+
+#[path = "../../../gatepost/tests/it/postgres.rs"]
+mod postgres;
+
+/// Each of these runs on both databases.
+macro_rules! on_both {
+    ($($name:ident),+ $(,)?) => {
+        mod on_sqlite {
+            $(#[test]
+            fn $name() {
+                super::$name(&super::Home::sqlite(stringify!($name)));
+            })+
+        }
+
+        mod on_postgres {
+            $(#[test]
+            fn $name() {
+                super::$name(&super::Home::postgres(stringify!($name)));
+            })+
+        }
+    };
+}
+on_both!(
+    a_commit_on_an_old_revision_is_refused_and_says_who_was_first,
+    what_is_committed_is_read_again_and_refreshed_in_parts,
+    ids_of_deleted_objects_are_not_used_again,
+    a_revoked_token_is_seen_by_another_process_and_survives,
+    history_says_who_and_what_and_keeps_no_secret,
+    revocations_at_the_same_moment_are_all_seen,
+    of_commits_at_the_same_moment_one_is_first,
+    a_catalog_that_is_not_there_is_not_made_by_looking,
+    a_copy_is_whole_and_no_token_is_good_for_both,
+);
+
+/// A place for a catalog, gone after the test.
+struct Home {
+    place: CatalogPlace,
+    _folder: Option<Folder>,
+}
+
+impl Home {
+    fn sqlite(name: &str) -> Self {
+        let folder = Folder::new(name);
+        Self { place: folder.place(), _folder: Some(folder) }
+    }
+
+    fn postgres(name: &str) -> Self {
+        let mut name = name.to_owned();
+        name.truncate(40);
+        let url = postgres::cluster().database(&name);
+        let place = CatalogPlace::parse(&url, &PlaceOptions::in_folder(std::path::Path::new("."))).unwrap();
+        Self { place, _folder: None }
+    }
+
+    fn create(&self) -> CatalogStore {
+        CatalogStore::create(&self.place, "f", 0).unwrap()
+    }
+
+    fn open(&self) -> CatalogStore {
+        CatalogStore::open(&self.place).unwrap()
+    }
+}
 
 struct Folder(PathBuf);
 
@@ -20,6 +87,10 @@ impl Folder {
 
     fn file(&self) -> PathBuf {
         self.0.join("catalog.db")
+    }
+
+    fn place(&self) -> CatalogPlace {
+        CatalogPlace::Sqlite(self.file())
     }
 }
 
@@ -51,20 +122,18 @@ fn with_schema(catalog: &Catalog, name: &str) -> Catalog {
 #[test]
 fn a_missing_broken_or_newer_file_is_refused_with_its_reason() {
     let folder = Folder::new("refused");
-    assert!(matches!(CatalogStore::open(&folder.file()), Err(DatabaseError::Missing(_))));
+    assert!(matches!(CatalogStore::open(&folder.place()), Err(DatabaseError::Missing(_))));
     std::fs::write(folder.file(), "this is no database, but long enough to look like one".repeat(50))
         .unwrap();
-    assert!(matches!(CatalogStore::open(&folder.file()), Err(DatabaseError::Broken(_))));
+    assert!(matches!(CatalogStore::open(&folder.place()), Err(DatabaseError::Broken(_))));
     std::fs::remove_file(folder.file()).unwrap();
-    CatalogStore::create(&folder.file(), "f", 0).unwrap();
+    CatalogStore::create(&folder.place(), "f", 0).unwrap();
     rusqlite::Connection::open(folder.file()).unwrap().pragma_update(None, "user_version", 99).unwrap();
-    assert!(matches!(CatalogStore::open(&folder.file()), Err(DatabaseError::Newer { found: 99, .. })));
+    assert!(matches!(CatalogStore::open(&folder.place()), Err(DatabaseError::Newer { found: 99, .. })));
 }
 
-#[test]
-fn a_commit_on_an_old_revision_is_refused_and_says_who_was_first() {
-    let folder = Folder::new("conflict");
-    let store = CatalogStore::create(&folder.file(), "f", 0).unwrap();
+fn a_commit_on_an_old_revision_is_refused_and_says_who_was_first(home: &Home) {
+    let store = home.create();
     let base = store.load().unwrap();
     store.commit(&base, &with_schema(&base, "hr"), &change()).unwrap();
     let late = store.commit(&base, &with_schema(&base, "sales"), &change());
@@ -77,13 +146,11 @@ fn a_commit_on_an_old_revision_is_refused_and_says_who_was_first() {
     assert_eq!(store.load().unwrap().schemas.len(), 1);
 }
 
-#[test]
-fn what_is_committed_is_read_again_and_refreshed_in_parts() {
-    let folder = Folder::new("refresh");
-    let store = CatalogStore::create(&folder.file(), "f", 0).unwrap();
+fn what_is_committed_is_read_again_and_refreshed_in_parts(home: &Home) {
+    let store = home.create();
     let empty = store.load().unwrap();
     let first = store.commit(&empty, &with_schema(&empty, "hr"), &change()).unwrap();
-    let other = CatalogStore::open(&folder.file()).unwrap();
+    let other = home.open();
     assert_eq!(other.load().unwrap(), first);
     let mut changed = first.clone();
     let schema_id = *first.schemas.keys().next().unwrap();
@@ -103,10 +170,8 @@ fn what_is_committed_is_read_again_and_refreshed_in_parts() {
     assert!(other.refresh(&third).unwrap().is_none());
 }
 
-#[test]
-fn ids_of_deleted_objects_are_not_used_again() {
-    let folder = Folder::new("ids");
-    let store = CatalogStore::create(&folder.file(), "f", 0).unwrap();
+fn ids_of_deleted_objects_are_not_used_again(home: &Home) {
+    let store = home.create();
     let empty = store.load().unwrap();
     let first = store.commit(&empty, &with_schema(&empty, "hr"), &change()).unwrap();
     let mut gone = first.clone();
@@ -116,23 +181,19 @@ fn ids_of_deleted_objects_are_not_used_again() {
     assert_ne!(first.schemas.keys().next(), third.schemas.keys().next());
 }
 
-#[test]
-fn a_revoked_token_is_seen_by_another_process_and_survives_the_file() {
-    let folder = Folder::new("revoked");
-    let store = CatalogStore::create(&folder.file(), "f", 0).unwrap();
+fn a_revoked_token_is_seen_by_another_process_and_survives(home: &Home) {
+    let store = home.create();
     let before = store.load().unwrap();
     let token = [7; 16];
     store.revoke_token(&token, RevokedToken { client: 5, expires_ms: 2_000_000 }, 1_000_000).unwrap();
-    let after = CatalogStore::open(&folder.file()).unwrap().refresh(&before).unwrap().unwrap();
+    let after = home.open().refresh(&before).unwrap().unwrap();
     assert!(after.revocations.contains(&token));
     assert_eq!(after.revocations.count_of(5), 1);
     assert!(!before.revocations.contains(&token));
 }
 
-#[test]
-fn history_says_who_and_what_and_keeps_no_secret() {
-    let folder = Folder::new("history");
-    let store = CatalogStore::create(&folder.file(), "f", 0).unwrap();
+fn history_says_who_and_what_and_keeps_no_secret(home: &Home) {
+    let store = home.create();
     let empty = store.load().unwrap();
     let mut changed = with_schema(&empty, "hr");
     let schema_id = *changed.schemas.keys().next().unwrap();
@@ -142,21 +203,186 @@ fn history_says_who_and_what_and_keeps_no_secret() {
     let entries = store.list_history(Some(schema_id), 10).unwrap();
     assert_eq!(entries.len(), 1);
     assert_eq!((entries[0].kind.as_str(), entries[0].action.as_str()), ("client", "create"));
-    let connection = rusqlite::Connection::open(folder.file()).unwrap();
-    let kept: String =
-        connection.query_row("select group_concat(body) from history", [], |row| row.get(0)).unwrap();
+    let mut kept = String::new();
+    store
+        .database
+        .transaction(Access::Read, |transaction| {
+            transaction.query("select body from history", &[], &mut |row| {
+                kept.push_str(&row.optional_text(0)?.unwrap_or_default());
+                Ok(())
+            })
+        })
+        .unwrap();
+    assert!(kept.contains("till"));
     assert!(!kept.contains("the digest"), "{kept}");
+}
+
+fn revocations_at_the_same_moment_are_all_seen(home: &Home) {
+    let first = home.create();
+    let empty = first.load().unwrap();
+    first.commit(&empty, &with_schema(&empty, "hr"), &change()).unwrap();
+    std::thread::scope(|scope| {
+        for process in 0..4 {
+            scope.spawn(move || {
+                let store = home.open();
+                for number in 0..10 {
+                    let entry = RevokedToken { client: 5, expires_ms: 2_000_000 };
+                    store.revoke_token(&[process * 10 + number; 16], entry, 1_000_000).unwrap();
+                }
+            });
+        }
+        // A fifth follows and must not miss one.
+        let follower = home.open();
+        let mut known = follower.load().unwrap();
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        while known.revocations.len() < 40 {
+            assert!(std::time::Instant::now() < until, "{} of 40 seen", known.revocations.len());
+            known = follower.refresh(&known).unwrap().unwrap_or(known);
+        }
+        assert_eq!((known.revision, known.revocations.revision), (1, 40));
+    });
+}
+
+fn of_commits_at_the_same_moment_one_is_first(home: &Home) {
+    let base = home.create().load().unwrap();
+    let commit = |name: &'static str| {
+        let (store, base) = (home.open(), base.clone());
+        move || store.commit(&base, &with_schema(&base, name), &change()).is_ok()
+    };
+    let (a, b) = (commit("a"), commit("b"));
+    let won = std::thread::scope(|scope| {
+        let threads = [scope.spawn(a), scope.spawn(b)];
+        threads.map(|thread| thread.join().unwrap())
+    });
+    assert_eq!(won.iter().filter(|won| **won).count(), 1);
+    let now = home.open().load().unwrap();
+    assert_eq!((now.revision, now.schemas.len()), (1, 1));
+}
+
+fn a_catalog_that_is_not_there_is_not_made_by_looking(home: &Home) {
+    for _ in 0..2 {
+        assert!(matches!(CatalogStore::open(&home.place), Err(DatabaseError::Missing(_))));
+    }
+    // Several processes that make it at the same moment make one.
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| home.create());
+        }
+    });
+    assert_eq!(home.open().key_fingerprint().unwrap(), "f");
+    assert_eq!(home.open().table_version().unwrap(), 1);
+}
+
+fn a_copy_is_whole_and_no_token_is_good_for_both(home: &Home) {
+    let store = home.create();
+    let empty = store.load().unwrap();
+    let mut changed = with_schema(&empty, "hr");
+    let schema_id = *changed.schemas.keys().next().unwrap();
+    let id = changed.take_id();
+    changed.clients.insert(id, Arc::new(client(id, schema_id)));
+    let base = store.commit(&empty, &changed, &change()).unwrap();
+    store.revoke_token(&[1; 16], RevokedToken { client: id, expires_ms: i64::MAX }, 0).unwrap();
+
+    for target in [Home::sqlite("copied"), Home::postgres("copied")] {
+        let copy = store.copy_to(&target.place, &change(), &mut || 77).unwrap();
+        let copied = copy.load().unwrap();
+        assert_eq!(copied.schemas, base.schemas);
+        assert_eq!((copied.next_id, copied.revocations.len()), (base.next_id, 1));
+        let expected = Client { generation: 77, ..base.clients[&id].as_ref().clone() };
+        assert_eq!(*copied.clients[&id], expected);
+        assert_eq!(copy.key_fingerprint().unwrap(), "f");
+        assert!(copied.revision > base.revision);
+        assert_eq!(
+            copy.list_history(None, 10).unwrap().len(),
+            store.list_history(None, 10).unwrap().len() + 1
+        );
+        assert!(matches!(store.copy_to(&target.place, &change(), &mut || 78), Err(CopyError::NotEmpty(_))));
+        assert_eq!(copy.load().unwrap(), copied);
+    }
+}
+
+#[test]
+fn both_databases_end_with_the_same_tables_and_columns() {
+    let (sqlite, postgres) = (Folder::new("tables"), Home::postgres("tables"));
+    CatalogStore::create(&sqlite.place(), "f", 0).unwrap();
+    postgres.create();
+    let connection = rusqlite::Connection::open(sqlite.file()).unwrap();
+    let mut statement = connection
+        .prepare(
+            "select t.name || '.' || c.name || case when c.\"notnull\" or c.pk > 0 then ' not null' else '' end
+             from sqlite_schema t, pragma_table_info(t.name) c where t.type = 'table'",
+        )
+        .unwrap();
+    let of_sqlite: BTreeSet<String> =
+        statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
+    let mut of_postgres = BTreeSet::new();
+    postgres
+        .open()
+        .database
+        .transaction(Access::Read, |transaction| {
+            transaction.query(
+                "select table_name || '.' || column_name || case is_nullable when 'NO' then ' not null' else '' end
+                 from information_schema.columns where table_schema = 'gatepost' and table_name <> 'catalog_version'",
+                &[],
+                &mut |row| {
+                    of_postgres.insert(row.text(0)?);
+                    Ok::<_, DatabaseError>(())
+                },
+            )
+        })
+        .unwrap();
+    assert!(!of_sqlite.is_empty());
+    assert_eq!(of_sqlite, of_postgres);
+}
+
+#[test]
+fn tables_of_another_program_in_the_schema_are_left_alone() {
+    let home = Home::postgres("foreign");
+    let CatalogPlace::Postgres(place) = &home.place else { unreachable!() };
+    let url = postgres::cluster().url(place.user().unwrap());
+    postgres::psql(&url, "create schema gatepost; create table gatepost.other (n int)");
+    let error = CatalogStore::create(&home.place, "f", 0).unwrap_err();
+    assert!(matches!(error, DatabaseError::Broken(_)), "{error}");
+}
+
+#[test]
+fn a_server_that_was_down_is_used_again_and_a_lost_password_is_told_without_it() {
+    let cluster = postgres::Cluster::start();
+    let url = cluster.database("down");
+    let place =
+        |url: &str| CatalogPlace::parse(url, &PlaceOptions::in_folder(std::path::Path::new("."))).unwrap();
+    let store = CatalogStore::create(&place(&url), "f", 0).unwrap();
+    let empty = store.load().unwrap();
+    let known = store.commit(&empty, &with_schema(&empty, "hr"), &change()).unwrap();
+    let (sender, hints) = std::sync::mpsc::channel();
+    let listener = store.listen(move || sender.send(()).unwrap()).unwrap().unwrap();
+    let wait = std::time::Duration::from_secs(20);
+    hints.recv_timeout(wait).expect("a hint after LISTEN");
+    cluster.crash();
+    let error = store.load().unwrap_err();
+    assert!(matches!(error, DatabaseError::Unreachable(_)), "{error:?}");
+    cluster.start_again();
+    std::thread::sleep(std::time::Duration::from_millis(400));
+    assert_eq!(store.load().unwrap(), known, "what was committed is there");
+    hints.recv_timeout(wait).expect("a hint after the connection came back");
+    store.commit(&known, &with_schema(&known, "sales"), &change()).unwrap();
+    hints.recv_timeout(wait).expect("a hint after a commit");
+    drop(listener);
+
+    let wrong = CatalogStore::open(&place(&url.replace("of-the-tests", "s3cret"))).unwrap_err();
+    assert!(matches!(wrong, DatabaseError::Unreachable(_)), "{wrong:?}");
+    assert!(!wrong.to_string().contains("s3cret"), "{wrong}");
 }
 
 #[test]
 fn a_replaced_file_is_noticed_and_read_anew() {
     let folder = Folder::new("replaced");
-    let store = CatalogStore::create(&folder.file(), "f", 0).unwrap();
+    let store = CatalogStore::create(&folder.place(), "f", 0).unwrap();
     let empty = store.load().unwrap();
     let known = store.commit(&empty, &with_schema(&empty, "hr"), &change()).unwrap();
     assert!(!store.reopen_if_replaced().unwrap());
     let backup = folder.0.join("backup.db");
-    CatalogStore::create(&backup, "f", 0).unwrap();
+    CatalogStore::create(&CatalogPlace::Sqlite(backup.clone()), "f", 0).unwrap();
     std::fs::rename(&backup, folder.file()).unwrap();
     for suffix in ["-wal", "-shm"] {
         let _ = std::fs::remove_file(folder.0.join(format!("catalog.db{suffix}")));

@@ -1,6 +1,4 @@
-//! What can go wrong, in the words of this store. Every code of SQLite is mapped here and nowhere else.
-
-use rusqlite::{ErrorCode, ffi};
+//! What can go wrong, in the words of this store. The engines map their databases' codes to it.
 
 /// The file could not be opened or prepared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,19 +17,26 @@ pub enum ExecuteError {
     /// The database does not know a table, column or function of the statement yet. The handler is defined and runs
     /// as soon as they are there.
     NotCompiled {
-        /// SQLite's words.
+        /// The database's words.
         message: String,
     },
     /// The statement failed.
     Statement {
-        /// SQLite's words.
+        /// The database's words.
         message: String,
     },
     /// The change breaks a rule of the data.
     Constraint {
         /// Which kind of rule.
         kind: ConstraintKind,
-        /// SQLite's words.
+        /// The database's words.
+        message: String,
+    },
+    /// The database does not take a value of the request; the caller may read this.
+    Parameter {
+        /// The name of the parameter on the wire.
+        name: String,
+        /// What is wrong with its value.
         message: String,
     },
     /// It ran longer than it may.
@@ -44,6 +49,8 @@ pub enum ExecuteError {
     Full,
     /// The file is damaged, or cannot be read or written.
     Corrupt(String),
+    /// The database cannot be reached.
+    Unavailable(String),
     /// An output bind holds what cannot be sent.
     BadOutput(String),
     /// The precondition of a change does not hold.
@@ -90,7 +97,9 @@ impl std::fmt::Display for ExecuteError {
             | Self::Statement { message }
             | Self::Constraint { message, .. }
             | Self::Corrupt(message)
+            | Self::Unavailable(message)
             | Self::BadOutput(message) => f.write_str(message),
+            Self::Parameter { name, message } => write!(f, "parameter `{name}`: {message}"),
             Self::Timeout => f.write_str("the statement ran longer than it may"),
             Self::Busy => f.write_str("the data store is busy"),
             Self::TooLarge => f.write_str("the answer is larger than it may be"),
@@ -103,61 +112,3 @@ impl std::fmt::Display for ExecuteError {
 }
 
 impl std::error::Error for ExecuteError {}
-
-pub(super) fn open_error(error: &rusqlite::Error) -> DataError {
-    match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => DataError::Busy,
-        _ => DataError::Open(error.to_string()),
-    }
-}
-
-/// Maps an error of a statement. An interrupted one says why through the watch: see `UserConnection::error`.
-pub(super) fn execute_error(error: &rusqlite::Error) -> ExecuteError {
-    let Some(sqlite) = error.sqlite_error() else {
-        return ExecuteError::Statement { message: error.to_string() };
-    };
-    let message = words(error);
-    match sqlite.code {
-        ErrorCode::ConstraintViolation => {
-            ExecuteError::Constraint { kind: constraint_kind(sqlite.extended_code), message }
-        }
-        ErrorCode::OperationInterrupted => ExecuteError::Timeout,
-        ErrorCode::DatabaseBusy
-        | ErrorCode::DatabaseLocked
-        | ErrorCode::OutOfMemory
-        | ErrorCode::FileLockingProtocolFailed => ExecuteError::Busy,
-        ErrorCode::DiskFull => ExecuteError::Full,
-        ErrorCode::TooBig => ExecuteError::TooLarge,
-        ErrorCode::TypeMismatch => ExecuteError::Constraint { kind: ConstraintKind::DataType, message },
-        ErrorCode::DatabaseCorrupt
-        | ErrorCode::NotADatabase
-        | ErrorCode::SystemIoFailure
-        | ErrorCode::CannotOpen
-        | ErrorCode::NoLargeFileSupport => ExecuteError::Corrupt(message),
-        ErrorCode::AuthorizationForStatementDenied | ErrorCode::PermissionDenied | ErrorCode::ReadOnly => {
-            ExecuteError::NotRunnable(message)
-        }
-        _ => ExecuteError::Statement { message },
-    }
-}
-
-/// SQLite's words, without the SQL text.
-pub(super) fn words(error: &rusqlite::Error) -> String {
-    match error {
-        rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
-        other => other.to_string(),
-    }
-}
-
-fn constraint_kind(extended_code: i32) -> ConstraintKind {
-    match extended_code {
-        ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_ROWID => {
-            ConstraintKind::Unique
-        }
-        ffi::SQLITE_CONSTRAINT_FOREIGNKEY => ConstraintKind::ForeignKey,
-        ffi::SQLITE_CONSTRAINT_CHECK => ConstraintKind::Check,
-        ffi::SQLITE_CONSTRAINT_NOTNULL => ConstraintKind::NotNull,
-        ffi::SQLITE_CONSTRAINT_DATATYPE => ConstraintKind::DataType,
-        _ => ConstraintKind::Other,
-    }
-}

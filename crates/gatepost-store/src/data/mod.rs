@@ -1,50 +1,50 @@
-//! The data that handlers and SQL Commands work on: one SQLite file a schema.
+//! The data that handlers and SQL Commands work on, one place a schema: a SQLite file or a PostgreSQL schema.
 //!
-//! [`DataStore::execute`] runs plans. Reads go to a few threads with a read-only connection each, or run in place
-//! when one row by a unique key is all they touch; answers beyond a buffer stream from threads of their own. Writes
-//! go through one thread that commits them in groups. [`Session`] is for scripts of the schema's owner. User SQL
-//! never meets a connection without an authorizer.
+//! [`DataStore::execute`] runs plans, [`DataStore::check`] looks at a handler when it is defined, and [`Session`] is
+//! for scripts of the schema's owner. The engines below hold everything that knows a database driver.
 
-mod authorize;
-mod change;
-mod connection;
 mod dictionary;
 mod error;
-mod in_place;
-mod query;
-mod queue;
-mod reader;
+mod postgres;
 mod reply;
 mod session;
+mod sqlite;
 mod stream;
-#[cfg(test)]
-mod tests;
-mod watch;
-mod writer;
 
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::path::PathBuf;
+use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use gatepost_rest::plan::Plan;
 use gatepost_rest::render::{Columns, Zone};
-use gatepost_rest::source::{CompiledSource, Step};
-use tokio::sync::oneshot;
+use gatepost_rest::source::CompiledSource;
+use gatepost_rest::sql::Dialect;
 
 pub use dictionary::{DictionarySource, DictionaryView};
 pub use error::{ConstraintKind, DataError, ExecuteError};
+pub use postgres::PostgresOptions;
 pub use reply::{Reply, ReplyBody};
 pub use session::{Session, SessionError, SessionResult, SessionValue};
 pub use stream::RowStream;
-pub use writer::Precondition;
 
-use connection::{Kind, UserConnection};
-use queue::Queue;
-use reader::{ReadAnswer, ReadJob};
-use watch::StopGuard;
-use writer::WriteJob;
+/// Where a schema's data is.
+#[derive(Clone, Debug)]
+pub enum DataLocation {
+    /// A file.
+    Sqlite(PathBuf),
+    /// A schema of a PostgreSQL database.
+    Postgres(Box<PostgresOptions>),
+}
+
+impl DataLocation {
+    /// Whose SQL is spoken there.
+    pub fn dialect(&self) -> Dialect {
+        match self {
+            Self::Sqlite(_) => Dialect::Sqlite,
+            Self::Postgres(_) => Dialect::Postgres,
+        }
+    }
+}
 
 /// How a data store runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,6 +105,20 @@ pub struct Limits {
     pub bytes_max: u64,
 }
 
+/// What must be true for a change to be made, looked at in the transaction that makes it.
+pub struct Precondition {
+    /// The query that shows the state.
+    pub plan: Plan,
+    /// Whether its reply is the state that is wanted; a query that fails is none.
+    pub holds: Box<dyn Fn(&Reply) -> bool + Send + Sync>,
+}
+
+impl std::fmt::Debug for Precondition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Precondition").field("plan", &self.plan).finish_non_exhaustive()
+    }
+}
+
 /// What a check of a handler found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Description {
@@ -114,69 +128,51 @@ pub struct Description {
 
 /// A schema's data. Cloning shares it.
 #[derive(Clone, Debug)]
-pub struct DataStore {
-    shared: Arc<Shared>,
-}
+pub struct DataStore(Engine);
 
-#[derive(Debug)]
-struct Shared {
-    id: usize,
-    path: PathBuf,
-    options: DataOptions,
-    reads: Arc<Queue<ReadJob>>,
-    streams: Arc<Queue<ReadJob>>,
-    writes: Arc<Queue<WriteJob>>,
-    checker: Mutex<UserConnection>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
-    closed: AtomicBool,
+#[derive(Clone, Debug)]
+enum Engine {
+    Sqlite(sqlite::Engine),
+    Postgres(postgres::Engine),
 }
 
 impl DataStore {
-    /// Opens the file, which is made when it is missing, and starts the threads.
-    pub fn open(path: &Path, options: DataOptions) -> Result<Self, DataError> {
-        static NEXT_ID: AtomicUsize = AtomicUsize::new(1);
-        let writer = UserConnection::open(path, Kind::Write, &options)?;
-        let checker = UserConnection::open(path, Kind::Write, &options)?;
-        let shared = Shared {
-            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
-            path: path.to_owned(),
-            reads: Arc::new(Queue::new(options.queue_max)),
-            streams: Arc::new(Queue::new(options.queue_max)),
-            writes: Arc::new(Queue::new(options.queue_max)),
-            checker: Mutex::new(checker),
-            threads: Mutex::new(Vec::new()),
-            closed: AtomicBool::new(false),
-            options,
-        };
-        // From here on, dropping `shared` closes the queues and so ends the threads started before a failure.
-        shared.start(writer)?;
-        Ok(Self { shared: Arc::new(shared) })
+    /// Opens the place. A SQLite file is made when it is missing; PostgreSQL is connected to when it is needed.
+    pub fn open(location: &DataLocation, options: DataOptions) -> Result<Self, DataError> {
+        Ok(Self(match location {
+            DataLocation::Sqlite(path) => Engine::Sqlite(sqlite::Engine::open(path, options)?),
+            DataLocation::Postgres(postgres) => {
+                Engine::Postgres(postgres::Engine::open(postgres.as_ref().clone(), options)?)
+            }
+        }))
+    }
+
+    /// Whose SQL is spoken here.
+    pub fn dialect(&self) -> Dialect {
+        match &self.0 {
+            Engine::Sqlite(_) => Dialect::Sqlite,
+            Engine::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// Whether plans should say who asks.
+    pub fn asks_who(&self) -> bool {
+        match &self.0 {
+            Engine::Sqlite(_) => false,
+            Engine::Postgres(engine) => engine.asks_who(),
+        }
     }
 
     /// Runs a plan.
     pub async fn execute(&self, plan: Plan, limits: Limits) -> Result<Reply, ExecuteError> {
-        if self.shared.closed.load(Ordering::Acquire) {
-            return Err(ExecuteError::Stopped);
-        }
-        if plan.source.writes {
-            return self.write(plan, None, limits).await;
-        }
-        let mut plan = plan;
-        if self.shared.options.in_place && plan.source.hints.is_point() {
-            match in_place::run(&self.shared, &plan, limits) {
-                Some(result) => return result,
-                None => plan.source.hints.point.store(1, Ordering::Relaxed),
+        match &self.0 {
+            Engine::Sqlite(engine) => engine.execute(plan, limits).await,
+            Engine::Postgres(engine) => {
+                // Behind a pointer: the futures of the callers stay small.
+                let work: Pin<Box<dyn Future<Output = _> + Send + '_>> =
+                    Box::pin(engine.execute(plan, limits));
+                work.await
             }
-        }
-        if !plan.source.hints.streams.load(Ordering::Relaxed) {
-            match self.read(&self.shared.reads, plan, limits).await? {
-                ReadAnswer::Done(reply) => return Ok(*reply),
-                ReadAnswer::TooLong(back) => plan = *back,
-            }
-        }
-        match self.read(&self.shared.streams, plan, limits).await? {
-            ReadAnswer::Done(reply) => Ok(*reply),
-            ReadAnswer::TooLong(_) => Err(ExecuteError::TooLarge),
         }
     }
 
@@ -187,120 +183,41 @@ impl DataStore {
         precondition: Precondition,
         limits: Limits,
     ) -> Result<Reply, ExecuteError> {
-        if self.shared.closed.load(Ordering::Acquire) {
-            return Err(ExecuteError::Stopped);
+        match &self.0 {
+            Engine::Sqlite(engine) => engine.execute_if(plan, precondition, limits).await,
+            Engine::Postgres(engine) => {
+                let work: Pin<Box<dyn Future<Output = _> + Send + '_>> =
+                    Box::pin(engine.execute_if(plan, precondition, limits));
+                work.await
+            }
         }
-        self.write(plan, Some(precondition), limits).await
     }
 
     /// Prepares a handler's statements without running them, for load reports. Blocks.
     pub fn check(&self, source: &CompiledSource) -> Result<Description, String> {
-        let checker = self.shared.checker.lock().unwrap_or_else(PoisonError::into_inner);
-        let _user = checker.watch.user();
-        let mut columns = Columns::default();
-        for step in &source.steps {
-            match step {
-                Step::Query(query) => {
-                    checker.prepare_check(query.text())?;
-                    columns = checker.describe(&query.sql).map_err(|error| error.to_string())?;
-                }
-                Step::Change { statement, .. } => checker.prepare_check(&statement.sql.text)?,
-                Step::Assign { expression, .. } => checker.prepare_check(&expression.sql.text)?,
-            }
+        match &self.0 {
+            Engine::Sqlite(engine) => engine.check(source),
+            Engine::Postgres(engine) => engine.check(source),
         }
-        if let Some(etag) = &source.etag {
-            checker.prepare_check(&etag.sql.text).map_err(|message| format!("etag query: {message}"))?;
-        }
-        Ok(Description { columns })
     }
 
     /// Opens a connection for scripts of the schema's owner. Blocks, as everything that a session does.
     pub fn session(&self) -> Result<Session, DataError> {
-        Session::open(&self.shared.path, &self.shared.options)
-    }
-
-    /// Lets the jobs at hand finish, refuses new ones and waits for the threads. Blocks.
-    pub fn close(&self) {
-        self.shared.close_queues();
-        let threads =
-            std::mem::take(&mut *self.shared.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        for thread in threads {
-            if thread.join().is_err() {
-                tracing::error!("a data thread ended with a panic");
+        match &self.0 {
+            Engine::Sqlite(engine) => {
+                engine.session().map(|session| Session(session::Engine::Sqlite(Box::new(session))))
+            }
+            Engine::Postgres(engine) => {
+                engine.session().map(|session| Session(session::Engine::Postgres(session)))
             }
         }
     }
 
-    async fn read(
-        &self,
-        queue: &Queue<ReadJob>,
-        plan: Plan,
-        limits: Limits,
-    ) -> Result<ReadAnswer, ExecuteError> {
-        let (reply, answer) = oneshot::channel();
-        let (guard, stop) = StopGuard::new();
-        queue.push(ReadJob { plan, limits, stop, reply }).map_err(queue::Refused::into_error)?;
-        let answer = answer.await.map_err(|_| ExecuteError::Stopped)??;
-        // From here on a stream has a guard of its own.
-        guard.release();
-        Ok(answer)
-    }
-
-    async fn write(
-        &self,
-        plan: Plan,
-        precondition: Option<Precondition>,
-        limits: Limits,
-    ) -> Result<Reply, ExecuteError> {
-        let (reply, answer) = oneshot::channel();
-        let job = WriteJob { plan, precondition, limits, reply };
-        self.shared.writes.push(job).map_err(queue::Refused::into_error)?;
-        answer.await.map_err(|_| ExecuteError::Stopped)?
-    }
-}
-
-impl Shared {
-    fn start(&self, writer: UserConnection) -> Result<(), DataError> {
-        let queue = Arc::clone(&self.writes);
-        let options = self.options.clone();
-        self.spawn("gatepost-write", move || writer::run(&writer, &queue, &options))?;
-        for number in 0..self.options.reader_threads.max(1) {
-            let connection = UserConnection::open(&self.path, Kind::Read, &self.options)?;
-            let (queue, options) = (Arc::clone(&self.reads), self.options.clone());
-            self.spawn(&format!("gatepost-read-{number}"), move || {
-                reader::run_buffered(&connection, &queue, &options);
-            })?;
+    /// Lets the jobs at hand finish, refuses new ones and waits for the threads. Blocks.
+    pub fn close(&self) {
+        match &self.0 {
+            Engine::Sqlite(engine) => engine.close(),
+            Engine::Postgres(engine) => engine.close(),
         }
-        for number in 0..self.options.stream_threads.max(1) {
-            let connection = UserConnection::open(&self.path, Kind::Read, &self.options)?;
-            connection.expect_scans()?;
-            let (queue, options) = (Arc::clone(&self.streams), self.options.clone());
-            self.spawn(&format!("gatepost-stream-{number}"), move || {
-                reader::run_streams(&connection, &queue, &options);
-            })?;
-        }
-        Ok(())
-    }
-
-    fn spawn(&self, name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), DataError> {
-        let thread = std::thread::Builder::new()
-            .name(name.to_owned())
-            .spawn(work)
-            .map_err(|error| DataError::Open(format!("no thread could be started: {error}")))?;
-        self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
-        Ok(())
-    }
-
-    fn close_queues(&self) {
-        self.closed.store(true, Ordering::Release);
-        self.reads.close();
-        self.streams.close();
-        self.writes.close();
-    }
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        self.close_queues();
     }
 }

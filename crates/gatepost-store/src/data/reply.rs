@@ -3,9 +3,12 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use gatepost_rest::plan::{BindValue, Plan};
+use gatepost_rest::render::{self, Renderer};
+use http::header::CONTENT_DISPOSITION;
 use http::{HeaderName, HeaderValue};
 
-use super::RowStream;
+use super::{ExecuteError, RowStream};
 
 /// The answer of a plan.
 #[derive(Debug, Default)]
@@ -49,5 +52,46 @@ pub(super) fn content_type(text: &str) -> Cow<'static, str> {
         "application/json" => Cow::Borrowed("application/json"),
         "text/csv; charset=utf-8" => Cow::Borrowed("text/csv; charset=utf-8"),
         other => Cow::Owned(other.to_owned()),
+    }
+}
+
+/// The reply that a renderer's rows make, without the body.
+pub(super) fn head(renderer: &Renderer<'_>) -> Result<Reply, ExecuteError> {
+    let mut reply = Reply {
+        content_type: Some(content_type(renderer.content_type())),
+        rows: renderer.rows(),
+        not_found: renderer.not_found(),
+        ..Reply::default()
+    };
+    if let Some(disposition) = renderer.content_disposition() {
+        let value = HeaderValue::from_str(&disposition)
+            .map_err(|_| ExecuteError::BadOutput("the file name is no header value".into()))?;
+        reply.headers.push((CONTENT_DISPOSITION, value));
+    }
+    Ok(reply)
+}
+
+/// The reply that the output binds make.
+pub(super) fn answer(plan: &Plan, values: &[BindValue]) -> Result<Reply, ExecuteError> {
+    let answer = render::outputs(&plan.source, values)
+        .map_err(|render::BadOutput(message)| ExecuteError::BadOutput(message))?;
+    Ok(Reply {
+        status: answer.status,
+        location: answer.location,
+        headers: answer.headers,
+        content_type: answer.body.is_some().then(|| content_type("application/json")),
+        body: ReplyBody::Full(Bytes::from(answer.body.unwrap_or_default())),
+        ..Reply::default()
+    })
+}
+
+/// The value of an `ETag` query as text.
+pub(super) fn etag_text(value: BindValue) -> Option<String> {
+    match value {
+        BindValue::Null | BindValue::Blob(_) => None,
+        BindValue::Integer(number) => Some(number.to_string()),
+        BindValue::Real(number) => Some(number.to_string()),
+        BindValue::Boolean(flag) => Some(flag.to_string()),
+        BindValue::Text(text) => Some(text),
     }
 }

@@ -1,27 +1,18 @@
-//! A connection for scripts of the schema's owner: DDL is allowed, other files and transaction control are not.
+//! Scripts of the schema's owner.
 
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use gatepost_rest::sql::{Dialect, Statement};
-use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{ErrorCode, ToSql};
+use super::{DictionarySource, postgres, sqlite};
 
-use super::connection::{Kind, UserConnection};
-use super::dictionary::{Dictionary, DictionarySource};
-use super::error::words;
-use super::{DataError, DataOptions};
-
-const ROWS_MAX: usize = 10_000;
-const TIME: Duration = Duration::from_secs(30);
-
-/// A blocking connection for SQL Commands. Dropping it rolls back what was not committed.
+/// A blocking connection for SQL Commands: DDL is allowed, other places and transaction control are not. Dropping it
+/// rolls back what was not committed.
 #[derive(Debug)]
-pub struct Session {
-    connection: UserConnection,
-    dictionary: Dictionary,
-    rows_max: usize,
-    time: Duration,
+pub struct Session(pub(super) Engine);
+
+#[derive(Debug)]
+pub(super) enum Engine {
+    Sqlite(Box<sqlite::Session>),
+    Postgres(postgres::Session),
 }
 
 /// A value of a script.
@@ -33,6 +24,10 @@ pub enum SessionValue {
     Integer(i64),
     /// A floating-point number.
     Real(f64),
+    /// Exact digits of a number.
+    Number(String),
+    /// `true` or `false`.
+    Boolean(bool),
     /// Text.
     Text(String),
     /// Bytes.
@@ -62,7 +57,7 @@ pub struct SessionError {
 }
 
 impl SessionError {
-    fn new(message: impl Into<String>) -> Self {
+    pub(super) fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), offset: None }
     }
 }
@@ -76,52 +71,52 @@ impl std::fmt::Display for SessionError {
 impl std::error::Error for SessionError {}
 
 impl Session {
-    pub(super) fn open(path: &Path, options: &DataOptions) -> Result<Self, DataError> {
-        let connection = UserConnection::open(path, Kind::Session, options)?;
-        let dictionary = Dictionary::default();
-        dictionary.install(&connection.sqlite).map_err(|error| DataError::Open(error.to_string()))?;
-        Ok(Self { connection, dictionary, rows_max: ROWS_MAX, time: TIME })
-    }
-
     /// Sets how many rows a statement gives at most.
     pub fn set_rows_max(&mut self, rows_max: usize) {
-        self.rows_max = rows_max;
+        match &mut self.0 {
+            Engine::Sqlite(session) => session.set_rows_max(rows_max),
+            Engine::Postgres(session) => session.set_rows_max(rows_max),
+        }
     }
 
     /// Sets how long a statement may run.
     pub fn set_time(&mut self, time: Duration) {
-        self.time = time;
+        match &mut self.0 {
+            Engine::Sqlite(session) => session.set_time(time),
+            Engine::Postgres(session) => session.set_time(time),
+        }
     }
 
     /// Whether a transaction is open.
     pub fn in_transaction(&self) -> bool {
-        !self.connection.sqlite.is_autocommit()
+        match &self.0 {
+            Engine::Sqlite(session) => session.in_transaction(),
+            Engine::Postgres(session) => session.in_transaction(),
+        }
     }
 
-    /// Begins a transaction and takes the write lock.
+    /// Begins a transaction, on SQLite with the write lock.
     pub fn begin(&mut self) -> Result<(), SessionError> {
-        self.control("begin immediate")
+        match &mut self.0 {
+            Engine::Sqlite(session) => session.begin(),
+            Engine::Postgres(session) => session.begin(),
+        }
     }
 
     /// Makes the changes stay. When it fails, they are rolled back.
     pub fn commit(&mut self) -> Result<(), SessionError> {
-        if !self.in_transaction() {
-            return Err(SessionError::new(ENDED));
+        match &mut self.0 {
+            Engine::Sqlite(session) => session.commit(),
+            Engine::Postgres(session) => session.commit(),
         }
-        let result = self.control("commit");
-        if result.is_err() {
-            self.rollback()?;
-        }
-        result
     }
 
     /// Drops the changes.
     pub fn rollback(&mut self) -> Result<(), SessionError> {
-        self.dictionary.forget();
-        if !self.in_transaction() {
-            return Ok(());
+        match &mut self.0 {
+            Engine::Sqlite(session) => session.rollback(),
+            Engine::Postgres(session) => session.rollback(),
         }
-        self.control("rollback")
     }
 
     /// Runs one statement. Binds are given by name, without the colon.
@@ -131,125 +126,14 @@ impl Session {
         binds: &[(String, SessionValue)],
         dictionary: &dyn DictionarySource,
     ) -> Result<SessionResult, SessionError> {
-        let statement = Statement::parse(sql, Dialect::Sqlite)
-            .map_err(|refusal| SessionError { offset: Some(refusal.offset), message: refusal.to_string() })?;
-        self.dictionary
-            .feed(&self.connection.sqlite, &statement, dictionary)
-            .map_err(|error| SessionError::new(words(&error)))?;
-        let in_transaction = self.in_transaction();
-        let result = self.execute(&statement, binds).map_err(|failure| match failure {
-            Failure::Own(error) => error,
-            Failure::Sqlite(error) => self.explain(&error, &statement),
-        });
-        if in_transaction && !self.in_transaction() {
-            self.dictionary.forget();
-            let reason = result.err().map(|error| format!("{error}; ")).unwrap_or_default();
-            return Err(SessionError::new(format!("{reason}{ENDED}")));
+        match &mut self.0 {
+            Engine::Sqlite(session) => session.run(sql, binds, dictionary),
+            Engine::Postgres(session) => session.run(sql, binds, dictionary),
         }
-        result
-    }
-
-    fn execute(
-        &self,
-        statement: &Statement,
-        binds: &[(String, SessionValue)],
-    ) -> Result<SessionResult, Failure> {
-        let sqlite = &self.connection.sqlite;
-        let _watched = self.connection.watch.job(Instant::now() + self.time, None);
-        let _user = self.connection.watch.user();
-        let mut prepared = sqlite.prepare(&statement.text)?;
-        for (number, name) in statement.names.iter().enumerate() {
-            let Some((_, value)) = binds.iter().find(|(bind, _)| bind.to_lowercase() == *name) else {
-                return Err(Failure::Own(SessionError::new(format!("the bind :{name} has no value"))));
-            };
-            prepared.raw_bind_parameter(number + 1, value)?;
-        }
-        let changes = !prepared.readonly();
-        let mut result = SessionResult {
-            columns: prepared.column_names().map(|name| shown(name, &statement.quoted)).collect(),
-            ..SessionResult::default()
-        };
-        let count = prepared.column_count();
-        let mut rows = prepared.raw_query();
-        while let Some(row) = rows.next()? {
-            if result.rows.len() == self.rows_max {
-                result.truncated = true;
-                // A change must run to its end; only its rows are left out.
-                if !changes {
-                    break;
-                }
-                continue;
-            }
-            let values = (0..count).map(|column| row.get_ref(column).map(SessionValue::from));
-            result.rows.push(values.collect::<rusqlite::Result<_>>()?);
-        }
-        drop(rows);
-        if matches!(statement.keyword.as_str(), "INSERT" | "UPDATE" | "DELETE" | "REPLACE")
-            || (statement.keyword == "WITH" && changes)
-        {
-            result.affected = Some(sqlite.changes());
-        }
-        Ok(result)
-    }
-
-    fn control(&self, text: &str) -> Result<(), SessionError> {
-        self.connection.sqlite.execute_batch(text).map_err(|error| SessionError::new(words(&error)))
-    }
-
-    fn explain(&self, error: &rusqlite::Error, statement: &Statement) -> SessionError {
-        if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) {
-            let message = format!("the statement ran longer than {} s", self.time.as_secs_f64());
-            return SessionError::new(message);
-        }
-        let mut message = words(error);
-        if error.sqlite_error_code() == Some(ErrorCode::AuthorizationForStatementDenied) {
-            message.push_str(": other files, settings and transactions are not for scripts to change");
-        }
-        let offset = match error {
-            rusqlite::Error::SqlInputError { offset, .. } => usize::try_from(*offset).ok(),
-            _ => None,
-        };
-        SessionError { message, offset: offset.map(|offset| statement.original_offset(offset)) }
     }
 }
 
-const ENDED: &str = "SQLite ended the transaction; nothing of it stays";
-
-enum Failure {
-    Own(SessionError),
-    Sqlite(rusqlite::Error),
-}
-
-impl From<rusqlite::Error> for Failure {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(error)
-    }
-}
-
-fn shown(name: &str, quoted: &[String]) -> String {
+/// A column name as results show it.
+pub(super) fn shown(name: &str, quoted: &[String]) -> String {
     if quoted.iter().any(|known| known == name) { name.to_owned() } else { name.to_lowercase() }
-}
-
-impl ToSql for SessionValue {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(match self {
-            Self::Null => ValueRef::Null,
-            Self::Integer(value) => ValueRef::Integer(*value),
-            Self::Real(value) => ValueRef::Real(*value),
-            Self::Text(value) => ValueRef::Text(value.as_bytes()),
-            Self::Blob(value) => ValueRef::Blob(value),
-        }))
-    }
-}
-
-impl From<ValueRef<'_>> for SessionValue {
-    fn from(value: ValueRef<'_>) -> Self {
-        match value {
-            ValueRef::Null => Self::Null,
-            ValueRef::Integer(value) => Self::Integer(value),
-            ValueRef::Real(value) => Self::Real(value),
-            ValueRef::Text(bytes) => Self::Text(String::from_utf8_lossy(bytes).into_owned()),
-            ValueRef::Blob(bytes) => Self::Blob(bytes.to_vec()),
-        }
-    }
 }

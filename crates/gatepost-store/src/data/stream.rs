@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use tokio::sync::Notify;
 
 use super::ExecuteError;
 
@@ -20,6 +21,9 @@ const CHUNKS_WAITING_MAX: usize = 2;
 struct Pipe {
     state: Mutex<State>,
     taken: Condvar,
+    /// For producers that are tasks: a chunk was taken, or the consumer is gone.
+    moved: Notify,
+    gone: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -65,6 +69,7 @@ impl RowStream {
         if let Some(chunk) = state.chunks.pop_front() {
             drop(state);
             self.pipe.taken.notify_one();
+            self.pipe.moved.notify_one();
             return Poll::Ready(Some(Ok(chunk)));
         }
         match std::mem::replace(&mut state.end, End::Over) {
@@ -84,6 +89,8 @@ impl Drop for RowStream {
         self.stop.store(true, Ordering::Release);
         self.pipe.lock().reader_gone = true;
         self.pipe.taken.notify_one();
+        self.pipe.moved.notify_one();
+        self.pipe.gone.notify_one();
     }
 }
 
@@ -106,6 +113,37 @@ impl Producer {
         state.chunks.push_back(chunk);
         wake(state);
         Ok(())
+    }
+
+    /// As [`Producer::push`], for producers that are tasks.
+    pub(super) async fn push_waiting(
+        &self,
+        chunk: Bytes,
+        stall: Duration,
+        deadline: Instant,
+    ) -> Result<(), ExecuteError> {
+        let until = deadline.min(Instant::now() + stall);
+        loop {
+            let moved = self.pipe.moved.notified();
+            {
+                let mut state = self.pipe.lock();
+                if state.reader_gone {
+                    return Err(ExecuteError::Stopped);
+                }
+                if state.chunks.len() < CHUNKS_WAITING_MAX {
+                    state.chunks.push_back(chunk);
+                    wake(state);
+                    return Ok(());
+                }
+            }
+            tokio::time::timeout_at(until.into(), moved).await.map_err(|_| ExecuteError::Timeout)?;
+        }
+    }
+
+    /// Becomes ready when the consumer is gone.
+    pub(super) fn gone(&self) -> impl Future<Output = ()> + Send + 'static {
+        let pipe = Arc::clone(&self.pipe);
+        async move { pipe.gone.notified().await }
     }
 
     /// Ends the body: cleanly, or with the reason why it is cut.

@@ -1,14 +1,19 @@
 //! The one place that knows which database the catalog is in.
 //!
 //! The rest of the crate writes one SQL text with parameters `$1`, `$2`, … and reads neutral values. A second
-//! database is a second variant here and a second file beside `sqlite.rs`.
+//! database is a second variant here and a second module beside `sqlite.rs`.
 
 mod error;
+mod place;
+pub(crate) mod postgres;
 mod sqlite;
 
 use std::path::Path;
 
 pub use error::DatabaseError;
+pub use place::{CatalogPlace, PlaceError, PlaceOptions, for_login, is_postgres, redact, without_password};
+use postgres::PostgresDatabase;
+pub use postgres::{Listener, PostgresPlace};
 use sqlite::SqliteDatabase;
 
 /// A value on its way into a statement.
@@ -65,17 +70,32 @@ pub(crate) enum Access {
 /// A database of ours: the catalog or the logs.
 #[derive(Debug)]
 pub(crate) enum Database {
-    Sqlite(SqliteDatabase),
+    Sqlite(Box<SqliteDatabase>),
+    Postgres(Box<PostgresDatabase>),
 }
 
 impl Database {
+    /// Opens the database, makes its tables when `create` says so, and brings them to the newest migration.
+    pub(crate) fn open(
+        place: &CatalogPlace,
+        migrations: &[Migration],
+        create: bool,
+    ) -> Result<Self, DatabaseError> {
+        match place {
+            CatalogPlace::Sqlite(path) => Self::open_sqlite(path, migrations, create),
+            CatalogPlace::Postgres(place) => {
+                PostgresDatabase::open(place, migrations, create).map(Box::new).map(Self::Postgres)
+            }
+        }
+    }
+
     /// Opens the file, makes it when `create` says so, and brings it to the newest migration.
     pub(crate) fn open_sqlite(
         path: &Path,
         migrations: &[Migration],
         create: bool,
     ) -> Result<Self, DatabaseError> {
-        SqliteDatabase::open(path, migrations, create).map(Self::Sqlite)
+        SqliteDatabase::open(path, migrations, create).map(Box::new).map(Self::Sqlite)
     }
 
     /// Runs `work` in one transaction and commits it when it succeeds.
@@ -86,6 +106,7 @@ impl Database {
     ) -> Result<T, E> {
         match self {
             Self::Sqlite(database) => database.transaction(access, work),
+            Self::Postgres(database) => database.transaction(access, work),
         }
     }
 
@@ -93,6 +114,7 @@ impl Database {
     pub(crate) fn table_version(&self) -> Result<i64, DatabaseError> {
         match self {
             Self::Sqlite(database) => database.table_version(),
+            Self::Postgres(database) => database.table_version(),
         }
     }
 
@@ -100,6 +122,24 @@ impl Database {
     pub(crate) fn reopen_if_replaced(&self) -> Result<bool, DatabaseError> {
         match self {
             Self::Sqlite(database) => database.reopen_if_replaced(),
+            // A restored one has an older revision, which whoever refreshes sees.
+            Self::Postgres(_) => Ok(false),
+        }
+    }
+
+    /// The clock of the database's machine (milliseconds since 1970), if that can be another one.
+    pub(crate) fn clock_ms(&self) -> Result<Option<i64>, DatabaseError> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::Postgres(database) => database.clock_ms().map(Some),
+        }
+    }
+
+    /// Calls `wake` when another process may have committed, where the database can tell.
+    pub(crate) fn listen(&self, wake: impl Fn() + Send + 'static) -> std::io::Result<Option<Listener>> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::Postgres(database) => database.listen(wake).map(Some),
         }
     }
 }
@@ -109,4 +149,6 @@ impl Database {
 pub(crate) struct Migration {
     pub(crate) version: i64,
     pub(crate) sqlite: &'static str,
+    /// Absent for a store that is always a file.
+    pub(crate) postgres: Option<&'static str>,
 }

@@ -35,7 +35,7 @@ struct FileIdentity(u64, u64);
 impl SqliteDatabase {
     pub(super) fn open(path: &Path, migrations: &[Migration], create: bool) -> Result<Self, DatabaseError> {
         if !create && !path.exists() {
-            return Err(DatabaseError::Missing(path.to_owned()));
+            return Err(DatabaseError::Missing(path.display().to_string()));
         }
         make_private(path)?;
         let open = Open::new(path, migrations, create)?;

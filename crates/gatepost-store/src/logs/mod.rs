@@ -22,7 +22,7 @@ use crate::database::{Access, Database, Migration, Parameter};
 use queue::Queue;
 
 const MIGRATIONS: [Migration; 1] =
-    [Migration { version: 1, sqlite: include_str!("../../migrations/sqlite/logs_0001.sql") }];
+    [Migration { version: 1, sqlite: include_str!("../../migrations/sqlite/logs_0001.sql"), postgres: None }];
 
 /// The longest text that a record keeps from a request, in bytes.
 const TEXT_BYTES_MAX: usize = 512;

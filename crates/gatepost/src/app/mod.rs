@@ -4,11 +4,13 @@
 //! in what other processes committed, and notices replaced files. Requests read the snapshot and nothing else.
 
 pub mod clock;
+mod generations;
 mod high_water;
 mod hosts;
 pub mod key_file;
 pub mod principals;
 pub mod published;
+mod readiness;
 pub(crate) mod reveal;
 pub mod snapshot;
 pub mod throttle;
@@ -16,7 +18,7 @@ mod watch;
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,10 +26,12 @@ use anyhow::{Context as _, bail};
 use arc_swap::ArcSwap;
 use gatepost_oauth::KeyRing;
 use gatepost_rest::access::Unprotected;
-use gatepost_rest::definition::Id;
 use gatepost_rest::render::Zone;
-use gatepost_store::catalog::{Catalog, CatalogStore, Change, CommitError, DatabaseError, RevokedToken};
-use gatepost_store::data::{DataOptions, DataStore};
+use gatepost_rest::sql::Dialect;
+use gatepost_store::catalog::{
+    Catalog, CatalogPlace, CatalogStore, Change, CommitError, DatabaseError, RevokedToken,
+};
+use gatepost_store::data::{DataLocation, DataOptions, DataStore};
 use gatepost_store::logs::{LogLimits, LogStore};
 use tokio::sync::Semaphore;
 
@@ -80,6 +84,10 @@ pub struct App {
     /// Held while a snapshot is made, so that an older one never replaces a newer one.
     refreshing: Mutex<()>,
     confirmed_ms: AtomicI64,
+    /// Not 0: an older catalog took the place of the one that the tokens are of, and this id was the next one there.
+    restored_from: AtomicU64,
+    /// How far this node's clock is ahead of the catalog's.
+    clock_ahead_ms: AtomicI64,
     high_water: HighWater,
 }
 
@@ -95,8 +103,8 @@ pub enum Open {
 impl App {
     /// Opens the folder that the configuration names.
     pub fn open(config: Config, keys: KeySource, clock: Clock, open: Open) -> anyhow::Result<Self> {
-        let catalog_path = config.sqlite_path(&config.catalog.url)?;
-        let (store, ring) = open_catalog(&catalog_path, &keys, &clock, open)?;
+        let place = config.catalog_place()?;
+        let (store, ring) = open_catalog(&place, &keys, &clock, open)?;
         let limits = LogLimits { age_days: config.log.days, size_bytes: config.log.size_mib << 20 };
         let logs = LogStore::open(&config.path(&config.log.file), limits).context("the log store")?;
         let catalog = store.load().context("the catalog")?;
@@ -126,9 +134,12 @@ impl App {
             data: Mutex::default(),
             refreshing: Mutex::default(),
             confirmed_ms,
+            restored_from: AtomicU64::new(0),
+            clock_ahead_ms: AtomicI64::new(0),
             high_water,
         };
         app.publish(catalog, false);
+        app.compare_clocks().context("the catalog")?;
         Ok(app)
     }
 
@@ -169,14 +180,20 @@ impl App {
 
     /// Takes in what other processes committed. Blocks for one row read, or for the rows that changed.
     pub fn refresh(&self) -> Result<(), DatabaseError> {
-        let _refreshing = self.lock_refreshing();
+        let refreshing = self.lock_refreshing();
         let started_ms = self.clock.now_ms();
         let known = Arc::clone(&self.snapshot.load().catalog);
         if let Some(mut catalog) = self.store.refresh(&known)? {
+            if catalog.is_older_than(&known) {
+                tracing::warn!("the catalog is an older one than before: it was restored");
+                self.restored_from.store(known.next_id.max(1), Ordering::Release);
+            }
             Arc::make_mut(&mut catalog.revocations).forget_expired(started_ms);
             self.publish(catalog, false);
         }
         self.confirmed_ms.store(started_ms, Ordering::Release);
+        drop(refreshing);
+        self.end_tokens_of_before();
         Ok(())
     }
 
@@ -192,6 +209,9 @@ impl App {
                 "the new catalog belongs to other keys: no secret and no token of it can be checked"
             );
         }
+        tracing::warn!("the catalog file was replaced: serving the new one");
+        let next_id = self.snapshot.load().catalog.next_id;
+        self.restored_from.store(next_id.max(1), Ordering::Release);
         self.publish(self.store.load()?, false);
         Ok(true)
     }
@@ -234,20 +254,10 @@ impl App {
     ) -> Result<(), CommitError> {
         let now_ms = self.clock.now_ms();
         if self.snapshot.load().catalog.revocations.count_of(entry.client) >= REVOCATIONS_OF_CLIENT_MAX {
-            return self.replace_generations(source, |client| client == entry.client);
+            return self.replace_generations(source, |client| client == entry.client, 0);
         }
         self.store.revoke_token(token, entry, now_ms)?;
         Ok(self.refresh()?)
-    }
-
-    /// How long ago the catalog's revision was last confirmed, in milliseconds.
-    pub fn stale_ms(&self) -> i64 {
-        self.clock.now_ms() - self.confirmed_ms.load(Ordering::Acquire)
-    }
-
-    /// Whether this process's view is too old to decide anything by.
-    pub fn is_stale(&self) -> bool {
-        self.stale_ms() > i64::from(self.config.access.max_stale_seconds) * 1_000
     }
 
     /// Schemas whose data could not be opened get another chance.
@@ -266,21 +276,31 @@ impl App {
         if let Some(store) = stores.get(schema) {
             return Ok(store.clone());
         }
-        let path = self.config.data_path(schema)?;
-        self.check_apart(schema, &path)?;
-        if let Some(folder) = path.parent() {
-            key_file::make_private_folder(folder).with_context(|| format!("folder {}", folder.display()))?;
+        let location = self.config.data_location(schema)?;
+        if let DataLocation::Sqlite(path) = &location {
+            self.check_apart(schema, path)?;
+            if let Some(folder) = path.parent() {
+                key_file::make_private_folder(folder)
+                    .with_context(|| format!("folder {}", folder.display()))?;
+            }
         }
-        let store = DataStore::open(&path, self.data_options(schema))
+        let store = DataStore::open(&location, self.data_options(schema))
             .with_context(|| format!("data of schema {schema}"))?;
         stores.insert(schema.to_owned(), store.clone());
         Ok(store)
     }
 
+    /// Whose SQL a schema speaks.
+    pub fn dialect(&self, schema: &str) -> Dialect {
+        self.config.data_location(schema).map_or(Dialect::Sqlite, |location| location.dialect())
+    }
+
     /// Catalog, logs and data are three stores: user SQL must never run on one of ours.
     fn check_apart(&self, schema: &str, data: &Path) -> anyhow::Result<()> {
-        let ours =
-            [self.config.sqlite_path(&self.config.catalog.url)?, self.config.path(&self.config.log.file)];
+        let mut ours = vec![self.config.path(&self.config.log.file)];
+        if let CatalogPlace::Sqlite(path) = self.config.catalog_place()? {
+            ours.push(path);
+        }
         let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
         if ours.iter().any(|file| real(file) == real(data)) {
             bail!("the data of schema {schema} is {}, which holds the catalog or the logs", data.display());
@@ -300,21 +320,6 @@ impl App {
             write_time: Duration::from_millis(u64::from(limits.write_ms)),
             ..DataOptions::default()
         }
-    }
-
-    /// Ends every token of every client.
-    pub fn end_all_tokens(&self, source: &str) -> Result<(), CommitError> {
-        self.replace_generations(source, |_| true)
-    }
-
-    fn replace_generations(&self, source: &str, of: impl Fn(Id) -> bool) -> Result<(), CommitError> {
-        let base = Arc::clone(&self.snapshot.load().catalog);
-        let mut changed = base.as_ref().clone();
-        for (_, client) in changed.clients.iter_mut().filter(|(id, _)| of(**id)) {
-            Arc::make_mut(client).generation = u64::from_le_bytes(clock::random_bytes());
-        }
-        let change = Change { author: "gatepost".into(), source: source.into(), now_ms: self.clock.now_ms() };
-        self.commit(&base, &changed, &change).map(|_| ())
     }
 
     /// Compiles the catalog and puts it in force. Callers hold `refreshing`.
@@ -343,7 +348,8 @@ impl App {
                 tracing::error!(schema = schema.name, "data cannot be opened: {error:#}");
             }
             let issuer = self.issuer(&schema.alias);
-            Arc::new(PublishedSchema::build(catalog, schema, issuer, &ring, unprotected, data.ok()))
+            let dialect = self.dialect(&schema.name);
+            Arc::new(PublishedSchema::build(catalog, schema, issuer, &ring, unprotected, dialect, data.ok()))
         });
         self.snapshot.store(Arc::new(snapshot));
     }
@@ -378,25 +384,23 @@ fn take_restored(
 }
 
 fn open_catalog(
-    path: &Path,
+    place: &CatalogPlace,
     keys: &KeySource,
     clock: &Clock,
     open: Open,
 ) -> anyhow::Result<(CatalogStore, KeyRing)> {
-    let store = match CatalogStore::open(path) {
+    let store = match CatalogStore::open(place) {
         Err(DatabaseError::Missing(_) | DatabaseError::Unfinished) if open == Open::Create => {
             let ring = if keys.exists() { keys.load()? } else { keys.create(clock.now_ms())? };
-            let store =
-                CatalogStore::create(path, &ring.fingerprint(), clock.now_ms()).context("the catalog")?;
-            return Ok((store, ring));
+            // Two nodes that start at once make one catalog; to one of them its keys are foreign, see below.
+            CatalogStore::create(place, &ring.fingerprint(), clock.now_ms()).context("the catalog")?
         }
         opened => opened.context("the catalog")?,
     };
     if !keys.exists() {
         bail!(
-            "{keys} is missing. The catalog {} was made with keys {}: put that file back. New keys are made only for \
-             an empty catalog, because no secret and no token of this one could be checked with them",
-            path.display(),
+            "{keys} is missing. The catalog {place} was made with keys {}: put that file back. New keys are made only \
+             for an empty catalog, because no secret and no token of this one could be checked with them",
             store.key_fingerprint()?,
         );
     }

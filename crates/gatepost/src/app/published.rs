@@ -45,6 +45,7 @@ pub struct PublishedTemplate {
     pub locks: TemplateLocks,
     /// The URL of its module in the metadata catalog.
     pub described_by: Arc<str>,
+    dialect: Dialect,
     handlers: [Option<PublishedHandler>; Method::ALL.len()],
 }
 
@@ -72,6 +73,7 @@ impl PublishedSchema {
         issuer: String,
         ring: &KeyRing,
         unprotected: Unprotected,
+        dialect: Dialect,
         data: Option<DataStore>,
     ) -> Self {
         let parts = Parts::of(catalog, schema);
@@ -84,7 +86,8 @@ impl PublishedSchema {
             unprotected,
         );
         let published = parts.modules.iter().filter(|module| module.published);
-        let (router, conflicts) = Router::build(published.map(|module| routes_of(module, &rules, &issuer)));
+        let (router, conflicts) =
+            Router::build(published.map(|module| routes_of(module, &rules, &issuer, dialect)));
         let sealing = SealingKeys::for_schema(ring, &issuer, schema.id);
         Self { schema: Arc::clone(schema), router, rules, sealing, issuer, data, conflicts, parts }
     }
@@ -136,20 +139,31 @@ impl Parts {
     }
 }
 
-fn routes_of(module: &Arc<Module>, rules: &AccessRules, issuer: &str) -> ModuleRoutes<PublishedTemplate> {
+fn routes_of(
+    module: &Arc<Module>,
+    rules: &AccessRules,
+    issuer: &str,
+    dialect: Dialect,
+) -> ModuleRoutes<PublishedTemplate> {
     let described_by: Arc<str> = format!("{issuer}/metadata-catalog{}", module.base_path).into();
     let routes = module.templates.iter().enumerate().filter_map(|(index, template)| {
         // Patterns are checked when they are defined; one that cannot be read is not served.
         let pattern = Pattern::parse(&template.pattern).ok()?;
         let locks = rules.locks_of_template(&module.base_path, &pattern);
-        let published = PublishedTemplate::new(module, index, locks, &described_by);
+        let published = PublishedTemplate::new(module, index, locks, &described_by, dialect);
         Some((pattern, template.priority, published))
     });
     ModuleRoutes { base_path: module.base_path.clone(), routes: routes.collect() }
 }
 
 impl PublishedTemplate {
-    fn new(module: &Arc<Module>, index: usize, locks: TemplateLocks, described_by: &Arc<str>) -> Self {
+    fn new(
+        module: &Arc<Module>,
+        index: usize,
+        locks: TemplateLocks,
+        described_by: &Arc<str>,
+        dialect: Dialect,
+    ) -> Self {
         let template = &module.templates[index];
         let handlers = Method::ALL.map(|method| {
             let index = template.handlers.iter().position(|handler| handler.method == method)?;
@@ -161,6 +175,7 @@ impl PublishedTemplate {
             route: format!("{} {}", module.name, template.pattern).into(),
             locks,
             described_by: Arc::clone(described_by),
+            dialect,
             handlers,
         }
     }
@@ -189,7 +204,7 @@ impl PublishedTemplate {
     ) -> Result<&'a Arc<CompiledSource>, &'a NotRunnable> {
         let compile = || {
             let etag_query = self.template().etag_query.as_deref();
-            source::compile(handler, etag_query, Dialect::Sqlite).map(Arc::new)
+            source::compile(handler, etag_query, self.dialect).map(Arc::new)
         };
         published.compiled.get_or_init(compile).as_ref()
     }

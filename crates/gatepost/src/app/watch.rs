@@ -5,10 +5,15 @@ use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use gatepost_store::catalog::Listener;
+
 use super::App;
 
 /// How often changed keys and missing data are looked for.
 const FILES_EVERY: Duration = Duration::from_secs(1);
+
+/// The shortest time between two looks at the catalog.
+const PAUSE_MIN: Duration = Duration::from_millis(5);
 
 /// Follows the catalog until it is dropped.
 #[derive(Debug)]
@@ -42,16 +47,12 @@ impl Drop for Watch {
 fn follow(app: &Weak<App>, stop: &AtomicBool) {
     let mut files_at = Instant::now() + FILES_EVERY;
     let mut keys_modified = app.upgrade().and_then(|app| app.key_source().modified());
-    let (mut failing, mut ending) = (false, false);
+    let mut failing = false;
+    let _listener = app.upgrade().and_then(|app| listen(&app));
     while !stop.load(Ordering::Acquire) {
         let Some(app) = app.upgrade() else { return };
-        let outcome = app.reopen_if_replaced().and_then(|replaced| {
-            ending |= replaced;
-            app.refresh()
-        });
-        if ending && outcome.is_ok() {
-            ending = !end_tokens(&app);
-        }
+        let asked_at = Instant::now();
+        let outcome = app.reopen_if_replaced().and_then(|_| app.refresh());
         // A failure is logged once, and its end is logged.
         match (&outcome, failing) {
             (Err(error), false) => tracing::error!(%error, "the catalog cannot be read"),
@@ -63,10 +64,21 @@ fn follow(app: &Weak<App>, stop: &AtomicBool) {
             files_at = Instant::now() + FILES_EVERY;
             look_at_files(&app, &mut keys_modified);
         }
-        let pause = Duration::from_millis(app.config.catalog.poll_ms.max(1));
+        let pause = app.config.poll();
         drop(app);
         std::thread::park_timeout(pause);
+        // Whoever may connect to the database can call NOTIFY: no number of hints makes this loop spin.
+        std::thread::sleep(PAUSE_MIN.saturating_sub(asked_at.elapsed()));
     }
+}
+
+/// Wakes this thread when the catalog's database says that somebody committed.
+fn listen(app: &App) -> Option<Listener> {
+    let this = std::thread::current();
+    app.store.listen(move || this.unpark()).unwrap_or_else(|error| {
+        tracing::warn!(%error, "nobody listens to the catalog; its revision is polled");
+        None
+    })
 }
 
 fn look_at_files(app: &App, keys_modified: &mut Option<std::time::SystemTime>) {
@@ -79,24 +91,9 @@ fn look_at_files(app: &App, keys_modified: &mut Option<std::time::SystemTime>) {
         }
     }
     app.retry_data();
+    // A catalog that cannot be read is told of elsewhere.
+    let _ = app.compare_clocks();
     if let Err(error) = app.forget_revealed_secrets() {
         tracing::warn!(%error, "secrets whose time to be read is over are still in the catalog, sealed");
-    }
-}
-
-/// A catalog file that took the place of the old one may not know of revocations that the old one knew, so all
-/// tokens end with it. Says whether that is done; somebody else's commit in between makes another try necessary.
-fn end_tokens(app: &App) -> bool {
-    match app.end_all_tokens("catalog file replaced") {
-        Ok(()) => {
-            tracing::warn!(
-                "the catalog file was replaced: serving the new one; every token issued so far has ended"
-            );
-            true
-        }
-        Err(error) => {
-            tracing::error!(%error, "the catalog file was replaced and its tokens have not ended yet");
-            false
-        }
     }
 }

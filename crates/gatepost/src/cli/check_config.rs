@@ -1,7 +1,9 @@
 //! `gatepost check-config`.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use clap::Args;
+use gatepost_store::catalog::{CatalogPlace, PlaceOptions, is_postgres};
+use gatepost_store::provision::data_login_problems;
 
 use super::terminal::{print, say};
 use super::{Place, key_source};
@@ -31,6 +33,10 @@ impl CheckConfig {
         let keys = key_source(&config);
         let app = App::open(config, keys, Clock::System, Open::Existing)?;
         say(format_args!("{}: good, fingerprint {}", app.key_source(), app.ring().fingerprint()))?;
+        let place = app.config.catalog_place()?;
+        if matches!(place, CatalogPlace::Postgres(_)) {
+            say(format_args!("catalog: in {place}"))?;
+        }
         let snapshot = app.snapshot();
         let catalog = &snapshot.catalog;
         say(format_args!(
@@ -41,6 +47,8 @@ impl CheckConfig {
             catalog.privileges.len(),
             catalog.clients.len()
         ))?;
+        let problems = check_data_logins(&app.config, &place)?;
+        ensure!(problems.is_empty(), "{}", problems.join("; "));
         for schema in snapshot.schemas() {
             app.data(&schema.schema.name)?;
             say(format_args!("schema {}: data opens, served at {}", schema.schema.name, schema.issuer))?;
@@ -48,6 +56,26 @@ impl CheckConfig {
                 say(format_args!("  warning: {conflict}"))?;
             }
         }
+        for problem in app.problems() {
+            say(format_args!("not ready: {problem}"))?;
+        }
         Ok(())
     }
+}
+
+/// What is wrong with the logins of schemas whose data is in PostgreSQL.
+fn check_data_logins(config: &Config, catalog: &CatalogPlace) -> anyhow::Result<Vec<String>> {
+    let mut problems = Vec::new();
+    for (name, storage) in &config.schemas {
+        let Some(url) = storage.data.as_deref().filter(|url| is_postgres(url)) else { continue };
+        let CatalogPlace::Postgres(data) =
+            CatalogPlace::parse(url, &PlaceOptions::in_folder(&config.folder))?
+        else {
+            continue;
+        };
+        let found = data_login_problems(&data, catalog).with_context(|| format!("data of schema {name}"))?;
+        let login = data.user().unwrap_or_default();
+        problems.extend(found.iter().map(|problem| format!("schema {name}, login {login}: {problem}")));
+    }
+    Ok(problems)
 }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::serve::{bind, serve};
 use super::terminal::{say, tell};
-use super::{init, key_source, load_config, start_logging};
+use super::{catalog_url, init, key_source, load_config, start_logging};
 use crate::app::clock::Clock;
 use crate::app::key_file::write_private;
 use crate::app::{App, Open};
@@ -47,6 +47,10 @@ pub(super) struct Demo {
     /// Add this many generated employees.
     #[arg(long, value_name = "N", default_value_t = 0)]
     rows: u64,
+    /// Where the catalog is: `postgres://…`; without it, a SQLite file in the folder. A login that may make logins is
+    /// used once, to make the catalog's own.
+    #[arg(long, value_name = "URL")]
+    catalog_url: Option<String>,
 }
 
 /// What `DIR/demo.json` tells.
@@ -67,8 +71,12 @@ impl Demo {
     pub(super) fn run(self) -> anyhow::Result<()> {
         ensure!(self.listen.ip().is_loopback(), "the demo listens on loopback only");
         fs::create_dir_all(&self.data).with_context(|| format!("folder {}", self.data.display()))?;
-        write_configuration(&self.data)?;
+        let catalog_url = self.catalog_url.as_deref();
+        let made = write_configuration(&self.data, catalog_url)?;
         let mut config = load_config(&self.data, None)?;
+        if !made {
+            catalog_url::check_same(&config, catalog_url)?;
+        }
         if !config.demo {
             bail!(
                 "{} holds an installation that is no demo; serve it with `gatepost serve`",
@@ -101,14 +109,18 @@ impl Demo {
     }
 }
 
-fn write_configuration(folder: &Path) -> anyhow::Result<()> {
+/// Writes the configuration of a new folder; says whether it did.
+fn write_configuration(folder: &Path, catalog_url: Option<&str>) -> anyhow::Result<bool> {
     let file = folder.join(CONFIG_FILE);
     if file.exists() {
-        return Ok(());
+        return Ok(false);
     }
-    let text =
-        "# A sample installation, made by `gatepost demo`. It is served on loopback only.\ndemo = true\n";
-    fs::write(&file, text).with_context(|| file.display().to_string())
+    let catalog = catalog_url::section(folder, catalog_url)?;
+    let text = format!(
+        "# A sample installation, made by `gatepost demo`. It is served on loopback only.\ndemo = true\n{catalog}"
+    );
+    fs::write(&file, text).with_context(|| file.display().to_string())?;
+    Ok(true)
 }
 
 /// Makes what is missing; what a person changed meanwhile stays.

@@ -1,10 +1,13 @@
 //! The command line: one command a file. Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
 
+mod catalog_url;
 mod check_config;
+mod copy_catalog;
 mod demo;
 mod explain;
 mod export;
 mod init;
+mod init_db;
 mod keys;
 mod log;
 mod migrate;
@@ -49,6 +52,8 @@ enum Command {
     Demo(demo::Demo),
     /// Start an installation on an existing database.
     Init(init::Init),
+    /// Print or apply the SQL that makes Gatepost's logins in a PostgreSQL database.
+    InitDb(init_db::InitDb),
     /// Serve the APIs.
     Serve(serve::Serve),
     /// Run a script of definitions, queries and changes: SQL Commands in the terminal.
@@ -63,6 +68,8 @@ enum Command {
     CheckConfig(check_config::CheckConfig),
     /// Bring the catalog's tables to this version.
     Migrate(migrate::Migrate),
+    /// Copy a catalog to another database.
+    CopyCatalog(copy_catalog::CopyCatalog),
     /// List, rotate and remove keys.
     Keys(keys::Keys),
     /// Show the newest requests of the access log, or the newest changes of the catalog.
@@ -157,6 +164,8 @@ pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Demo(command) => command.run(),
         Command::Init(command) => command.run(),
+        Command::InitDb(command) => command.run(),
+        Command::CopyCatalog(command) => command.run(),
         Command::Serve(command) => command.run(),
         Command::Sql(command) => command.run(),
         Command::Export(command) => command.run(),

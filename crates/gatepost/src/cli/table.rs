@@ -36,7 +36,10 @@ pub(super) fn write(out: &mut impl Write, columns: &[String], rows: &[Vec<Sessio
     writeln!(out, "{}", widths.iter().map(|width| "-".repeat(*width)).collect::<Vec<_>>().join("-+-"))?;
     for (row, values) in cells.iter().zip(rows) {
         let right = |index: usize| {
-            matches!(values.get(index), Some(SessionValue::Integer(_) | SessionValue::Real(_)))
+            matches!(
+                values.get(index),
+                Some(SessionValue::Integer(_) | SessionValue::Real(_) | SessionValue::Number(_))
+            )
         };
         writeln!(out, "{}", line(row, &right))?;
     }
@@ -86,7 +89,8 @@ fn plain(value: &SessionValue) -> Cow<'_, str> {
         SessionValue::Null => Cow::Borrowed(""),
         SessionValue::Integer(number) => number.to_string().into(),
         SessionValue::Real(number) => number.to_string().into(),
-        SessionValue::Text(text) => Cow::Borrowed(text),
+        SessionValue::Boolean(flag) => Cow::Borrowed(if *flag { "true" } else { "false" }),
+        SessionValue::Number(text) | SessionValue::Text(text) => Cow::Borrowed(text),
         SessionValue::Blob(bytes) => STANDARD.encode(bytes).into(),
     }
 }
@@ -113,6 +117,8 @@ fn json_value(value: &SessionValue) -> io::Result<String> {
         SessionValue::Null => "null".into(),
         SessionValue::Integer(number) => number.to_string(),
         SessionValue::Real(number) => serde_json::to_string(number).map_err(io::Error::other)?,
+        SessionValue::Boolean(flag) => flag.to_string(),
+        SessionValue::Number(digits) => digits.clone(),
         SessionValue::Text(text) => json_text(text)?,
         SessionValue::Blob(bytes) => json_text(&STANDARD.encode(bytes))?,
     })

@@ -12,8 +12,11 @@ mod storage;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use gatepost_rest::render::Zone;
+use gatepost_store::catalog::{CatalogPlace, PlaceOptions, is_postgres, redact};
+use gatepost_store::data::{DataLocation, PostgresOptions};
 use http::Uri;
 
 pub use access::{Access, Oauth, Secrets, UnprotectedRoutes};
@@ -133,7 +136,7 @@ impl Config {
         if let Err(error) = tracing_subscriber::EnvFilter::try_new(&self.log.level) {
             return Err(ConfigError(format!("log.level: `{}`: {error}", self.log.level)));
         }
-        if self.catalog.poll_ms > u64::from(self.access.max_stale_seconds) * 500 {
+        if self.poll() > Duration::from_millis(u64::from(self.access.max_stale_seconds) * 500) {
             return refuse(
                 "catalog.poll_ms must be at most half of access.max_stale_seconds: else everything that is not \
                  public is refused between two polls",
@@ -147,7 +150,7 @@ impl Config {
                 )));
             }
         }
-        self.sqlite_path(&self.catalog.url).map(|_| ())
+        self.catalog_place().map(|_| ())
     }
 
     /// Checks counts of things that are made at the start: none of them is endless.
@@ -157,6 +160,7 @@ impl Config {
             ("limits.connections", limits.connections, 1, 1_000_000),
             ("limits.connections_per_address", limits.connections_per_address, 1, 1_000_000),
             ("limits.header_seconds", limits.header_seconds as usize, 1, 86_400),
+            ("limits.header_bytes", limits.header_bytes, 1_024, 16 * 1024 * 1024),
             ("limits.readers", limits.readers, 1, 1_024),
             ("limits.streams", limits.streams, 1, 1_024),
             ("limits.queue", limits.queue, 1, 1_000_000),
@@ -210,23 +214,68 @@ impl Config {
         self.folder.join(path)
     }
 
+    /// Where the catalog is.
+    pub fn catalog_place(&self) -> Result<CatalogPlace, ConfigError> {
+        let options = PlaceOptions {
+            folder: &self.folder,
+            schema: &self.catalog.schema,
+            password_file: self.catalog.password_file.as_deref(),
+        };
+        CatalogPlace::parse(&self.catalog.url, &options)
+            .map_err(|error| ConfigError(format!("catalog.url: {error}")))
+    }
+
+    /// How often other processes' commits are looked for.
+    pub fn poll(&self) -> Duration {
+        let usual = if is_postgres(&self.catalog.url) { 1_000 } else { 20 };
+        Duration::from_millis(self.catalog.poll_ms.unwrap_or(usual).max(1))
+    }
+
     /// The file behind `sqlite:FILE`, from the folder.
     pub fn sqlite_path(&self, url: &str) -> Result<PathBuf, ConfigError> {
         match url.strip_prefix("sqlite:") {
             Some(path) if !path.is_empty() => Ok(self.folder.join(path.trim_start_matches("//"))),
-            _ => Err(ConfigError(format!(
-                "`{}` is not `sqlite:FILE`; PostgreSQL comes with a later release",
-                redact(url)
-            ))),
+            _ => Err(ConfigError(format!("`{}` is not `sqlite:FILE`", redact(url)))),
         }
     }
 
     /// Where the data of this schema is.
-    pub fn data_path(&self, schema: &str) -> Result<PathBuf, ConfigError> {
-        match self.schemas.get(schema).and_then(|storage| storage.data.as_deref()) {
-            Some(url) => self.sqlite_path(url),
-            None => Ok(self.folder.join("data").join(format!("{schema}.db"))),
+    pub fn data_location(&self, schema: &str) -> Result<DataLocation, ConfigError> {
+        let usual = SchemaStorage::default();
+        let storage = self.schemas.get(schema).unwrap_or(&usual);
+        let Some(url) = &storage.data else {
+            return Ok(DataLocation::Sqlite(self.folder.join("data").join(format!("{schema}.db"))));
+        };
+        let reader_url = self.url_or_file(url)?;
+        if !is_postgres(&reader_url) {
+            return self.sqlite_path(&reader_url).map(DataLocation::Sqlite);
         }
+        let url = |url: &Option<String>, otherwise: &str| match url {
+            Some(url) => self.url_or_file(url),
+            None => Ok(otherwise.to_owned()),
+        };
+        let writer_url = url(&storage.data_write, &reader_url)?;
+        let owner_url = url(&storage.data_owner, &writer_url)?;
+        let name = storage.data_schema.as_deref().unwrap_or(schema);
+        Ok(DataLocation::Postgres(Box::new(PostgresOptions {
+            writer_url,
+            owner_url,
+            readers_max: storage.readers,
+            writers_max: storage.writers,
+            wait: Duration::from_millis(u64::from(storage.wait_ms)),
+            row_level_security: storage.row_level_security,
+            folder: self.folder.clone(),
+            ..PostgresOptions::new(reader_url, name)
+        })))
+    }
+
+    /// A URL, or the one that a file holds.
+    fn url_or_file(&self, url: &str) -> Result<String, ConfigError> {
+        let Some(file) = url.strip_prefix("file:") else { return Ok(url.to_owned()) };
+        let path = self.folder.join(file);
+        std::fs::read_to_string(&path)
+            .map(|text| text.trim().to_owned())
+            .map_err(|error| ConfigError(format!("{}: {error}", path.display())))
     }
 
     /// The reference page, `docs/reference/configuration.md`.
@@ -271,9 +320,13 @@ fn overlay(table: &mut toml::Table, name: &str, value: &str) -> Result<(), Confi
         .unwrap_or_else(|| toml::Value::String(value.to_owned()));
     let mut path: Vec<&str> = match lower.strip_prefix("schemas_") {
         Some(rest) => {
-            let key = ["_time_zone", "_data"].into_iter().find(|key| rest.ends_with(key));
-            let Some(key) = key else { return Err(ConfigError(format!("{name} names no key"))) };
-            vec!["schemas", &rest[..rest.len() - key.len()], &key[1..]]
+            let keys = SchemaStorage::keys();
+            let names = keys.iter().filter_map(|key| rest.strip_suffix(key.name)?.strip_suffix('_'));
+            // The longest key: what is left is the schema.
+            let Some(schema) = names.min_by_key(|schema| schema.len()) else {
+                return Err(ConfigError(format!("{name} names no key")));
+            };
+            vec!["schemas", schema, &rest[schema.len() + 1..]]
         }
         None => lower.splitn(2, '_').collect(),
     };
@@ -305,14 +358,6 @@ fn check_public_url(url: &str) -> Result<(), ConfigError> {
     ))
 }
 
-/// A URL without what could be a password.
-fn redact(url: &str) -> String {
-    match (url.find("://"), url.rfind('@')) {
-        (Some(scheme), Some(at)) if at > scheme => format!("{}***{}", &url[..scheme + 3], &url[at..]),
-        _ => url.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -339,7 +384,9 @@ mod tests {
             "[oauth]\naccess_token_seconds = 100000",
             "[server]\npublic_url = \"https://user@host\"",
             "[server]\npublic_url = \"https://host/path\"",
-            "[catalog]\nurl = \"postgres://a:secret@b/c\"",
+            "[catalog]\nurl = \"postgres://a:secret@b/c?sslmode=require\"",
+            "[catalog]\nurl = \"mysql://a:secret@b/c\"",
+            "[catalog]\nurl = \"postgres://a:secret@b/c\"\nschema = \"a b\"",
             "[schemas.hr]\ntime_zone = \"Mars/Base\"",
         ] {
             let error = parse(text, &[]).unwrap_err();

@@ -5,18 +5,42 @@ use super::section::section;
 section! {
     /// Definitions and clients.
     CatalogStorage {
-        /// `sqlite:FILE`, relative to the folder.
+        /// `sqlite:FILE`, relative to the folder, or
+        /// `postgres://USER@HOST[:PORT][,HOST…]/DATABASE[?sslmode=verify-full&sslrootcert=FILE&passfile=FILE]`. Without
+        /// `sslmode`: `verify-full`, on loopback `disable`; there is nothing between them.
         url: String = "sqlite:catalog.db".to_owned(),
-        /// How often another process's commits are looked for, in milliseconds.
-        poll_ms: u64 = 20,
+        /// A file whose only content is the password of the URL's login, relative to the folder. The URL itself may hold
+        /// the password when it comes from the environment.
+        password_file: Option<std::path::PathBuf> = None,
+        /// The schema of the catalog's tables on PostgreSQL.
+        schema: String = "gatepost".to_owned(),
+        /// How often other processes' commits are looked for, in milliseconds. Absent: 20 for SQLite, 1000 for
+        /// PostgreSQL, which also tells of them at once.
+        poll_ms: Option<u64> = None,
     }
 }
 
 section! {
     /// The data of one schema.
     SchemaStorage {
-        /// `sqlite:FILE`, relative to the folder. Absent: `data/NAME.db`.
+        /// `sqlite:FILE`, relative to the folder, or `postgres://…`: the login that queries run under, which needs no
+        /// right to write. `file:FILE` reads the URL from a file. Absent: `data/NAME.db`.
         data: Option<String> = None,
+        /// On PostgreSQL: the login that changes run under. Absent: that of `data`.
+        data_write: Option<String> = None,
+        /// On PostgreSQL: the login that scripts run under, the owner of the schema. Absent: that of `data_write`.
+        data_owner: Option<String> = None,
+        /// On PostgreSQL: the schema's name in the database. Absent: NAME.
+        data_schema: Option<String> = None,
+        /// On PostgreSQL: connections for queries.
+        readers: usize = 8,
+        /// On PostgreSQL: connections for changes.
+        writers: usize = 4,
+        /// On PostgreSQL: how long a request waits for a connection, in milliseconds.
+        wait_ms: u32 = 5_000,
+        /// On PostgreSQL: tell the database who asks, in the settings `gatepost.client_id`, `gatepost.roles` (a JSON array)
+        /// and `gatepost.claims` (a JSON object), for policies of row-level security.
+        row_level_security: bool = false,
         /// Zone of timestamps that carry none.
         time_zone: String = "UTC".to_owned(),
     }

@@ -12,8 +12,9 @@ use http::header::{self, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Response, Uri};
 
+use super::call::Call;
 use super::facts::Facts;
-use super::rest::{Call, Served};
+use super::rest::Served;
 use crate::error::Failure;
 
 /// Answers with what is at `location`, if that can be had; else with the reply itself and the location.

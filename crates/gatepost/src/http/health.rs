@@ -18,7 +18,7 @@ pub(super) fn alive(method: &Method) -> Result<Response<Body>, Failure> {
     Ok(text(StatusCode::OK, "ok\n".into()))
 }
 
-/// The catalog was confirmed lately and every schema's data is open; else 503 with the reasons.
+/// The catalog was confirmed lately, the clocks agree and every schema's data is open; else 503 with the reasons.
 pub(super) fn ready(app: &App, method: &Method) -> Result<Response<Body>, Failure> {
     only_get(method)?;
     Ok(readiness(app))
@@ -35,17 +35,11 @@ pub(super) async fn serve(listener: TcpListener, app: Arc<App>) {
 }
 
 fn readiness(app: &App) -> Response<Body> {
-    let mut problems = String::new();
-    if app.is_stale() {
-        problems.push_str("the catalog cannot be read\n");
-    }
-    if app.snapshot().schemas().any(|schema| schema.data.is_none()) {
-        problems.push_str("the data of a schema cannot be opened\n");
-    }
+    let problems = app.problems();
     if problems.is_empty() {
         return text(StatusCode::OK, "ready\n".into());
     }
-    text(StatusCode::SERVICE_UNAVAILABLE, problems)
+    text(StatusCode::SERVICE_UNAVAILABLE, problems.join("\n") + "\n")
 }
 
 fn only_get(method: &Method) -> Result<(), Failure> {

@@ -2,6 +2,7 @@
 
 pub mod authenticate;
 mod body;
+mod call;
 mod coding;
 mod conditional;
 mod cors;
@@ -11,7 +12,9 @@ mod forward;
 mod health;
 mod host;
 pub mod oauth;
+mod outcome;
 mod pages;
+mod query_string;
 mod respond;
 mod rest;
 pub mod server;
@@ -125,7 +128,7 @@ fn no_such_schema() -> Failure {
 
 /// The protocol's own limit is on its buffer, which a block that arrives all at once can outgrow.
 fn check_header_bytes<B>(app: &App, request: &Request<B>) -> Result<(), Failure> {
-    let bytes_max = app.config.limits.header_bytes;
+    let bytes_max = app.config.limits.header_bytes.max(server::HEADER_BYTES_MIN);
     let lines = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
     if target + lines.sum::<usize>() <= bytes_max {

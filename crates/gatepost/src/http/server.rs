@@ -26,6 +26,9 @@ use super::{Peer, dispatch, health};
 use crate::app::App;
 use crate::config::Limits;
 
+/// Less than this is no limit on headers that a client could live with.
+pub(super) const HEADER_BYTES_MIN: usize = 8 * 1024;
+
 /// How long a TLS handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -213,7 +216,7 @@ fn http1_builder(limits: &Limits) -> http1::Builder {
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(Duration::from_secs(u64::from(limits.header_seconds)))
-        .max_buf_size(limits.header_bytes.max(8 * 1024))
+        .max_buf_size(limits.header_bytes.max(HEADER_BYTES_MIN))
         .max_headers(100);
     builder
 }

@@ -327,6 +327,8 @@ fn value(value: SessionValue) -> Value {
         SessionValue::Null => Value::Null,
         SessionValue::Integer(number) => Value::from(number),
         SessionValue::Real(number) => Value::Number(number.to_string()),
+        SessionValue::Number(digits) => Value::Number(digits),
+        SessionValue::Boolean(truth) => Value::Boolean(truth),
         SessionValue::Text(text) => Value::text(text),
         SessionValue::Blob(bytes) => Value::text(String::from_utf8_lossy(&bytes)),
     }

@@ -41,8 +41,8 @@ impl ScriptHost for App {
         data.check(source).map(|_| ())
     }
 
-    fn dialect(&self, _schema: &Schema) -> Dialect {
-        Dialect::Sqlite
+    fn dialect(&self, schema: &Schema) -> Dialect {
+        App::dialect(self, &schema.name)
     }
 
     fn key_ring(&self) -> Arc<KeyRing> {

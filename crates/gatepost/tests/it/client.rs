@@ -1,13 +1,26 @@
 //! Callers: nobody, and clients with tokens. `reqwest` speaks for them.
 
+use std::sync::OnceLock;
+
 use reqwest::StatusCode;
 use serde_json::Value;
 
 use crate::server::TestServer;
 
-/// An HTTP client that follows nothing and keeps nothing.
+/// An HTTP client that follows nothing and keeps nothing: each request has a connection of its own, so that tests
+/// can share the client, which takes long to make.
 pub(crate) fn http() -> reqwest::Client {
-    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap()
+    static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
+    CLIENT.get_or_init(|| builder().pool_max_idle_per_host(0).build().unwrap()).clone()
+}
+
+/// An HTTP client that keeps its connection for further requests.
+pub(crate) fn keeping() -> reqwest::Client {
+    builder().build().unwrap()
+}
+
+fn builder() -> reqwest::ClientBuilder {
+    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none())
 }
 
 /// An id and a secret.

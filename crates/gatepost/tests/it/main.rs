@@ -1,9 +1,11 @@
 //! Tests that speak the wire: they start the real program and call it with clients that nobody here wrote.
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that cannot go on fails")]
 
+mod backend;
 mod cli;
 mod client;
 mod oauth;
+mod postgres;
 mod process;
 mod rest;
 mod script;

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::backend::Backend;
+
 /// How long a server may take to start or to stop. Generous: nothing here measures speed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -77,6 +79,14 @@ impl TestServer {
     /// Starts the demo in the folder.
     pub(crate) fn demo(folder: &Path) -> Self {
         Self::start(folder, &["demo", "--listen", "127.0.0.1:0"])
+    }
+
+    /// Starts the demo in the folder with its catalog there.
+    pub(crate) fn demo_on(folder: &Path, catalog: Backend) -> Self {
+        let url = catalog.url("demo");
+        let mut arguments = vec!["demo", "--listen", "127.0.0.1:0"];
+        arguments.extend(url.iter().flat_map(|url| ["--catalog-url", url.as_str()]));
+        Self::start(folder, &arguments)
     }
 
     /// Starts the server on an installation that exists.

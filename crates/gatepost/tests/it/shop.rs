@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 
+use crate::backend::Backend;
 use crate::client::{Credentials, http};
 use crate::server::{Folder, TestServer};
 
@@ -48,6 +49,11 @@ impl Shop {
     /// A shop with more configuration.
     pub(crate) async fn with(config: &str) -> Self {
         Self::configured(&format!("{PATIENT}{config}")).await
+    }
+
+    /// A shop of one's own with its catalog there.
+    pub(crate) async fn on(catalog: Backend) -> Self {
+        Self::with(&catalog.section("shop")).await
     }
 
     /// A shop with this configuration.

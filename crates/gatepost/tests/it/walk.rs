@@ -2,6 +2,7 @@
 
 use reqwest::StatusCode;
 
+use crate::backend::{Backend, on_both_catalogs};
 use crate::client::{Credentials, get, http};
 use crate::server::{Folder, TestServer};
 
@@ -22,10 +23,11 @@ p_client_name => 'CLIENT_NAME'
 COMMIT;
 END;SELECT * FROM user_ords_clients";
 
-#[tokio::test]
-async fn the_block_pasted_as_it_stands_makes_a_client_that_gets_in() {
+on_both_catalogs!(the_block_pasted_as_it_stands_makes_a_client_that_gets_in);
+
+async fn the_block_pasted_as_it_stands_makes_a_client_that_gets_in(catalog: Backend) {
     let folder = Folder::new("walk");
-    let server = TestServer::demo(folder.path());
+    let server = TestServer::demo_on(folder.path(), catalog);
     let protected = server.known("protected_url");
 
     let refused = http().get(&protected).header("accept", "text/html,*/*;q=0.8").send().await.unwrap();

@@ -37,9 +37,23 @@ pub(super) async fn authenticate(
         _ if known.is_none() => "unknown client",
         _ => "wrong secret",
     };
+    if endpoint.first_look && has_changed(endpoint).await {
+        return Err(Refusal { look_again: true, ..OauthError::invalid_client().into() });
+    }
     app.throttle.note_failure(id, facts.address, now_ms);
     audit(endpoint, facts, "client authentication failed", reason);
     Err(Refusal { reason, ..OauthError::invalid_client().into() })
+}
+
+/// Whether the catalog has moved on since the request was judged: a client made or a secret rotated a moment ago by
+/// another process works at once. Every failure looks, so that time tells nothing.
+async fn has_changed(endpoint: &Endpoint<'_>) -> bool {
+    let app = Arc::clone(endpoint.app);
+    let looked = tokio::task::spawn_blocking(move || app.refresh()).await;
+    if let Ok(Err(error)) = looked {
+        tracing::error!(%error, "the catalog cannot be read");
+    }
+    endpoint.app.snapshot().catalog.revision != endpoint.snapshot.catalog.revision
 }
 
 /// Compares the secret. Where some client has a secret that is slow to check, every failure takes as long, so that

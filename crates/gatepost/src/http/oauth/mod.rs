@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use gatepost_oauth::{BasicChallenge, OauthError, OauthErrorCode};
-use http::header::{self, HeaderValue};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
@@ -29,6 +29,8 @@ pub struct Endpoint<'a> {
     pub snapshot: &'a Snapshot,
     /// The schema whose authorization server this is.
     pub schema: &'a PublishedSchema,
+    /// Whether a refusal may be looked at once more on a newer catalog.
+    pub first_look: bool,
 }
 
 /// A refused request, in the format of OAuth.
@@ -39,6 +41,8 @@ pub struct Refusal {
     retry_after_seconds: Option<u32>,
     /// For the log and the audit trail.
     reason: &'static str,
+    /// The catalog changed meanwhile: the request is to be judged anew.
+    look_again: bool,
 }
 
 impl From<OauthError> for Refusal {
@@ -50,7 +54,7 @@ impl From<OauthError> for Refusal {
             _ => StatusCode::BAD_REQUEST,
         };
         let reason = error.code().as_str();
-        Self { error, status, retry_after_seconds: None, reason }
+        Self { error, status, retry_after_seconds: None, reason, look_again: false }
     }
 }
 
@@ -64,7 +68,7 @@ impl Refusal {
         let error =
             OauthError::new(OauthErrorCode::TemporarilyUnavailable, "Too many requests. Try again later.");
         let status = StatusCode::TOO_MANY_REQUESTS;
-        Self { error, status, retry_after_seconds: Some(seconds), reason: "throttled" }
+        Self { status, retry_after_seconds: Some(seconds), reason: "throttled", ..error.into() }
     }
 
     fn into_response(self, realm: &str) -> Response<Body> {
@@ -139,17 +143,32 @@ async fn answer(
     let (head, body) = request.into_parts();
     let body_max = endpoint.app.config.oauth.body_bytes;
     let body = body::read(endpoint.app, body, body_max).await.map_err(|failure| body_refusal(&failure))?;
-    let body = &body.bytes;
-    // A body can take its time: clients, secrets and keys are judged as they are when it is there.
+    match judge(endpoint, name, &head.headers, &body.bytes, true, facts).await {
+        Err(refusal) if refusal.look_again => {
+            judge(endpoint, name, &head.headers, &body.bytes, false, facts).await
+        }
+        outcome => outcome,
+    }
+}
+
+/// A body can take its time: clients, secrets and keys are judged as they are when it is there.
+async fn judge(
+    endpoint: &Endpoint<'_>,
+    name: &str,
+    headers: &HeaderMap,
+    body: &[u8],
+    first_look: bool,
+    facts: &mut Facts,
+) -> Result<Response<Body>, Refusal> {
     let snapshot = endpoint.app.snapshot();
     let Some(schema) = snapshot.schema(&endpoint.schema.schema.alias) else {
         return Err(OauthError::invalid_client().into());
     };
-    let endpoint = &Endpoint { app: endpoint.app, snapshot: &snapshot, schema };
+    let endpoint = &Endpoint { app: endpoint.app, snapshot: &snapshot, schema, first_look };
     match name {
-        "token" => token::answer(endpoint, &head.headers, body, facts).await,
-        "revoke" => revoke::answer(endpoint, &head.headers, body, facts).await,
-        _ => introspect::answer(endpoint, &head.headers, body, facts).await,
+        "token" => token::answer(endpoint, headers, body, facts).await,
+        "revoke" => revoke::answer(endpoint, headers, body, facts).await,
+        _ => introspect::answer(endpoint, headers, body, facts).await,
     }
 }
 

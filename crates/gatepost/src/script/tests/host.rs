@@ -10,7 +10,7 @@ use gatepost_rest::definition::{Module, Privilege, Schema};
 use gatepost_rest::source::CompiledSource;
 use gatepost_rest::sql::Dialect;
 use gatepost_store::catalog::{Catalog, Change, CommitError};
-use gatepost_store::data::{DataOptions, DataStore, Session, SessionValue};
+use gatepost_store::data::{DataLocation, DataOptions, DataStore, Session, SessionValue};
 
 use crate::script::{Event, ScriptFailure, ScriptHost, ScriptOptions, ScriptReport, run};
 
@@ -162,7 +162,8 @@ pub(super) fn rows(events: Vec<Event>) -> Vec<Vec<String>> {
         SessionValue::Null => "NULL".to_owned(),
         SessionValue::Integer(number) => number.to_string(),
         SessionValue::Real(number) => number.to_string(),
-        SessionValue::Text(text) => text,
+        SessionValue::Boolean(flag) => flag.to_string(),
+        SessionValue::Number(text) | SessionValue::Text(text) => text,
         SessionValue::Blob(bytes) => format!("{bytes:?}"),
     };
     last.expect("a query").into_iter().map(|row| row.into_iter().map(text).collect()).collect()
@@ -186,6 +187,12 @@ pub(super) fn notes(events: &[Event]) -> String {
         _ => None,
     };
     events.iter().filter_map(note).collect()
+}
+
+impl Host {
+    fn place(&self, schema: &Schema) -> DataLocation {
+        DataLocation::Sqlite(self.folder.join(format!("{}.db", schema.name)))
+    }
 }
 
 impl ScriptHost for Host {
@@ -215,12 +222,12 @@ impl ScriptHost for Host {
     }
 
     fn session(&self, schema: &Schema) -> Result<Session, String> {
-        let store = DataStore::open(&self.folder.join(format!("{}.db", schema.name)), DataOptions::default());
+        let store = DataStore::open(&self.place(schema), DataOptions::default());
         store.map_err(|error| error.to_string())?.session().map_err(|error| error.to_string())
     }
 
     fn check(&self, schema: &Schema, source: &CompiledSource) -> Result<(), String> {
-        let store = DataStore::open(&self.folder.join(format!("{}.db", schema.name)), DataOptions::default());
+        let store = DataStore::open(&self.place(schema), DataOptions::default());
         store.map_err(|error| error.to_string())?.check(source).map(|_| ())
     }
 

@@ -80,7 +80,10 @@ fn what_is_wrong_is_named_with_its_place() {
         ("[oauth]\naccess_token_seconds = 0\n", "at least 1"),
         ("[oauth]\naccess_token_seconds = 100000\n", "allow_long_tokens"),
         ("[schemas.hr]\ntime_zone = \"Mars\"\n", "schemas.hr.time_zone"),
-        ("[catalog]\nurl = \"postgres://u:hidden@h/d\"\n", "comes with a later release"),
+        (
+            "[catalog]\nurl = \"postgres://u:hidden@h/d?sslmode=prefer\"\n",
+            "sslmode is verify-full or disable",
+        ),
         ("[limits]\nrows = -1\n", "line 2"),
         ("[log]\naccess = \"some\"\n", "line 2"),
     ] {

@@ -1,11 +1,13 @@
 //! The command line, one command a file.
 
 mod check_config;
+mod copy_catalog;
 mod demo;
 mod explain;
 mod export;
 mod help;
 mod init;
+mod init_db;
 mod keys;
 mod log;
 mod output;

@@ -566,3 +566,28 @@ async fn a_client_library_that_is_not_ours_gets_tokens() {
         assert_eq!(crate::client::get(&url, Some(&secret)).await.status(), StatusCode::UNAUTHORIZED);
     }
 }
+
+#[tokio::test]
+async fn a_client_made_beside_the_server_gets_a_token_at_once() {
+    // The server looks for changes so rarely that only the request itself can make it look.
+    let shop = Shop::with("[catalog]\npoll_ms = 5000\n").await;
+    for round in 0..5 {
+        let name = format!("made{round}");
+        shop.server.sql(
+            "hr",
+            &format!(
+                "begin oauth.create_client('{name}', 'client_credentials', p_privilege_names => '');
+            oauth.grant_client_role('{name}', 'shop_user'); commit; end;"
+            ),
+        );
+        let client = Credentials::by_name(&shop.server, "hr", &name);
+        let (status, answer) = client.request(&shop.server, "hr", &[]).await;
+        assert_eq!((status, &answer["scope"]), (StatusCode::OK, &Value::from("shop.use")));
+        shop.server.sql("hr", &format!("begin oauth.rotate_client_secret('{name}'); commit; end;"));
+        let rotated = Credentials::by_name(&shop.server, "hr", &name);
+        let (status, _) = rotated.request(&shop.server, "hr", &[]).await;
+        assert_eq!(status, StatusCode::OK, "the new secret");
+        let (status, _) = client.request(&shop.server, "hr", &[]).await;
+        assert_eq!(status, StatusCode::UNAUTHORIZED, "the old secret");
+    }
+}

@@ -68,7 +68,7 @@ fn a_catalog_of_a_newer_program_or_of_another_one_is_refused() {
     let shop = shop("foreign");
     let path = shop.0.path().join("catalog.db");
     sqlite(&shop.0, "catalog.db").pragma_update(None, "user_version", 99).unwrap();
-    assert_refused(&shop, "the file has version 99, this program knows");
+    assert_refused(&shop, "the database has version 99, this program knows");
     std::fs::remove_file(&path).unwrap();
     sqlite(&shop.0, "catalog.db")
         .execute_batch("create table mine (a); insert into mine values (1)")

@@ -2,6 +2,7 @@
 
 use reqwest::StatusCode;
 
+use crate::backend::{Backend, on_both_catalogs};
 use crate::client::{Credentials, get, http};
 use crate::process::{Shop, eventually_async, eventually_status, sqlite, unthrottled};
 use crate::server::{Folder, TestServer, gatepost};
@@ -24,10 +25,15 @@ async fn number_is_served(url: &str, number: u32) {
     eventually_async(&wanted, answers).await;
 }
 
-#[tokio::test]
-async fn definitions_of_the_command_line_are_served_without_a_restart() {
+on_both_catalogs!(
+    definitions_of_the_command_line_are_served_without_a_restart,
+    clients_of_the_command_line_come_and_go_without_a_restart,
+    a_token_revoked_at_one_server_is_refused_by_the_other,
+);
+
+async fn definitions_of_the_command_line_are_served_without_a_restart(catalog: Backend) {
     let folder = Folder::new("fresh-definitions");
-    let server = TestServer::demo(folder.path());
+    let server = TestServer::demo_on(folder.path(), catalog);
     let url = server.url("hr/numbers/one");
     assert_eq!(get(&url, None).await.status(), StatusCode::UNAUTHORIZED);
 
@@ -43,10 +49,10 @@ async fn definitions_of_the_command_line_are_served_without_a_restart() {
     eventually_status(401, async || get(&url, None).await).await;
 }
 
-#[tokio::test]
-async fn clients_of_the_command_line_come_and_go_without_a_restart() {
+async fn clients_of_the_command_line_come_and_go_without_a_restart(catalog: Backend) {
     let folder = Folder::new("fresh-clients");
     let mut demo = gatepost(&["demo", "--listen", "127.0.0.1:0", "--data", folder.path().to_str().unwrap()]);
+    demo.args(catalog.url("fresh-clients").iter().flat_map(|url| ["--catalog-url", url]));
     unthrottled(&mut demo);
     let server = TestServer::spawn(folder.path(), demo);
     let url = server.known("protected_url");
@@ -88,9 +94,9 @@ struct Pair {
 const HOST: &str = "gatepost.test";
 
 impl Pair {
-    fn start() -> Self {
+    fn start(catalog: Backend) -> Self {
         let folder = Folder::new("pair");
-        drop(TestServer::demo(folder.path()));
+        drop(TestServer::demo_on(folder.path(), catalog));
         let mut pair = Self { folder, servers: Vec::new(), ports: Vec::new() };
         for _ in 0..2 {
             let port = free_port();
@@ -120,13 +126,12 @@ impl Pair {
     }
 }
 
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-#[tokio::test]
-async fn a_token_revoked_at_one_server_is_refused_by_the_other() {
-    let pair = Pair::start();
+async fn a_token_revoked_at_one_server_is_refused_by_the_other(catalog: Backend) {
+    let pair = Pair::start(catalog);
     let token = pair.post(0, "hr/oauth/token", &[("grant_type", "client_credentials")]).await;
     let token = token["access_token"].as_str().unwrap().to_owned();
     for node in 0..2 {

@@ -4,6 +4,7 @@ mod broken;
 mod crash;
 mod disk;
 mod freshness;
+mod nodes;
 mod secrecy;
 mod shutdown;
 mod tls;

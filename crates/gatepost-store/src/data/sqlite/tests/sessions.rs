@@ -1,4 +1,5 @@
 use super::*;
+use crate::data::{SessionError, SessionResult};
 
 struct Views;
 

@@ -7,12 +7,10 @@ use gatepost_rest::definition::SourceType;
 use gatepost_rest::plan::{BindValue, Plan};
 use gatepost_rest::render::{self, Flow, Renderer};
 use gatepost_rest::source::{BoundStatement, Paging, Step};
-use http::HeaderValue;
-use http::header::CONTENT_DISPOSITION;
 
 use super::connection::{Described, SqliteRow, UserConnection, bind, owned};
-use super::reply::content_type;
 use super::{ExecuteError, Limits, Reply, ReplyBody};
+use crate::data::reply::{answer, etag_text, head};
 
 /// Room that a row or a page has to begin with, so that the usual ones are not moved while they are written.
 const ROW_BYTES_USUAL: usize = 1024;
@@ -150,21 +148,6 @@ impl<'p, 's> Writer<'p, 's> {
     }
 }
 
-fn head(renderer: &Renderer<'_>) -> Result<Reply, ExecuteError> {
-    let mut reply = Reply {
-        content_type: Some(content_type(renderer.content_type())),
-        rows: renderer.rows(),
-        not_found: renderer.not_found(),
-        ..Reply::default()
-    };
-    if let Some(disposition) = renderer.content_disposition() {
-        let value = HeaderValue::from_str(&disposition)
-            .map_err(|_| ExecuteError::BadOutput("the file name is no header value".into()))?;
-        reply.headers.push((CONTENT_DISPOSITION, value));
-    }
-    Ok(reply)
-}
-
 /// A block without DML.
 fn assignments(connection: &UserConnection, plan: &Plan) -> Result<Reply, ExecuteError> {
     let mut values = plan.values.clone();
@@ -174,20 +157,6 @@ fn assignments(connection: &UserConnection, plan: &Plan) -> Result<Reply, Execut
         }
     }
     answer(plan, &values)
-}
-
-/// The reply that the output binds make.
-pub(super) fn answer(plan: &Plan, values: &[BindValue]) -> Result<Reply, ExecuteError> {
-    let answer = render::outputs(&plan.source, values)
-        .map_err(|render::BadOutput(message)| ExecuteError::BadOutput(message))?;
-    Ok(Reply {
-        status: answer.status,
-        location: answer.location,
-        headers: answer.headers,
-        content_type: answer.body.is_some().then(|| content_type("application/json")),
-        body: ReplyBody::Full(Bytes::from(answer.body.unwrap_or_default())),
-        ..Reply::default()
-    })
 }
 
 /// The first column of the first row; NULL without one.
@@ -204,16 +173,6 @@ pub(super) fn first_value(
     match rows.next().map_err(fail)? {
         Some(row) => row.get_ref(0).map(owned).map_err(fail),
         None => Ok(BindValue::Null),
-    }
-}
-
-fn etag_text(value: BindValue) -> Option<String> {
-    match value {
-        BindValue::Null | BindValue::Blob(_) => None,
-        BindValue::Integer(number) => Some(number.to_string()),
-        BindValue::Real(number) => Some(number.to_string()),
-        BindValue::Boolean(flag) => Some(flag.to_string()),
-        BindValue::Text(text) => Some(text),
     }
 }
 

@@ -21,10 +21,11 @@ use gatepost_rest::source::{CompiledSource, compile};
 use gatepost_rest::sql::Dialect;
 
 use super::*;
+use crate::data::{DictionarySource, DictionaryView, RowStream, SessionValue};
 
 /// A store on a file of its own, which goes with it.
 struct Fixture {
-    store: DataStore,
+    store: Engine,
     folder: PathBuf,
 }
 
@@ -38,7 +39,7 @@ impl Fixture {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("gatepost-data-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        let store = DataStore::open(&folder.join("data.db"), options).unwrap();
+        let store = Engine::open(&folder.join("data.db"), options).unwrap();
         let fixture = Self { store, folder };
         fixture.raw().execute_batch(script).unwrap();
         fixture

@@ -116,9 +116,9 @@ fn a_file_that_is_no_database_is_refused() {
     let fixture = Fixture::new("");
     let path = fixture.folder.join("garbage.db");
     std::fs::write(&path, "this is no database, it is only text that is long enough".repeat(100)).unwrap();
-    assert!(matches!(DataStore::open(&path, DataOptions::default()), Err(DataError::Open(_))));
+    assert!(matches!(Engine::open(&path, DataOptions::default()), Err(DataError::Open(_))));
     let missing = fixture.folder.join("none").join("data.db");
-    assert!(matches!(DataStore::open(&missing, DataOptions::default()), Err(DataError::Open(_))));
+    assert!(matches!(Engine::open(&missing, DataOptions::default()), Err(DataError::Open(_))));
 }
 
 #[tokio::test]

@@ -19,24 +19,10 @@ use super::error::execute_error;
 use super::query;
 use super::queue::Queue;
 use super::reader::BufferOnly;
-use super::{DataOptions, ExecuteError, Limits, Reply};
+use super::{DataOptions, ExecuteError, Limits, Precondition, Reply};
 
 const BATCH_MAX: usize = 512;
 const QUARANTINE: Duration = Duration::from_secs(60);
-
-/// What must be true for a change to be made, looked at in the transaction that makes it.
-pub struct Precondition {
-    /// The query that shows the state.
-    pub plan: Plan,
-    /// Whether its reply is the state that is wanted; a query that fails is none.
-    pub holds: Box<dyn Fn(&Reply) -> bool + Send>,
-}
-
-impl std::fmt::Debug for Precondition {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Precondition").field("plan", &self.plan).finish_non_exhaustive()
-    }
-}
 
 #[derive(Debug)]
 pub(super) struct WriteJob {

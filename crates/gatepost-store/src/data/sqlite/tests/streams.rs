@@ -81,7 +81,7 @@ async fn a_failure_before_the_first_chunk_is_an_error() {
 
 #[test]
 fn a_lost_producer_is_an_error() {
-    let (producer, mut stream) = super::super::stream::pipe(Arc::default());
+    let (producer, mut stream) = crate::data::stream::pipe(Arc::default());
     drop(producer);
     let mut context = Context::from_waker(std::task::Waker::noop());
     assert!(matches!(stream.poll_chunk(&mut context), Poll::Ready(Some(Err(_)))));

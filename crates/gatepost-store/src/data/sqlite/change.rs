@@ -8,9 +8,9 @@ use gatepost_rest::render::ChangeRows;
 use gatepost_rest::source::{BoundStatement, Step};
 
 use super::connection::{SqliteRow, UserConnection, bind, owned};
-use super::query::{answer, first_value};
-use super::reply::content_type;
+use super::query::first_value;
 use super::{ExecuteError, Limits, Reply, ReplyBody};
+use crate::data::reply::{answer, content_type, etag_text};
 
 /// Runs the steps. The reply may leave only after the commit.
 pub(super) fn run(connection: &UserConnection, plan: &Plan, limits: Limits) -> Result<Reply, ExecuteError> {
@@ -37,11 +37,7 @@ pub(super) fn run(connection: &UserConnection, plan: &Plan, limits: Limits) -> R
     let mut reply = answer(plan, &values)?;
     reply.rows = affected;
     if let Some(etag) = etag {
-        reply.etag = match first_value(connection, etag, &values)? {
-            BindValue::Text(text) => Some(text),
-            BindValue::Integer(number) => Some(number.to_string()),
-            _ => None,
-        };
+        reply.etag = etag_text(first_value(connection, etag, &values)?);
     }
     if reply.content_type.is_none() && !plan.source.block {
         reply.content_type = Some(content_type("application/json"));

@@ -9,10 +9,10 @@ use bytes::Bytes;
 use gatepost_rest::plan::Plan;
 use tokio::sync::oneshot;
 
+use super::super::stream::{Producer, pipe};
 use super::connection::UserConnection;
 use super::query::{self, Sink};
 use super::queue::Queue;
-use super::stream::{Producer, pipe};
 use super::{DataOptions, ExecuteError, Limits, Reply, ReplyBody};
 
 #[derive(Debug)]

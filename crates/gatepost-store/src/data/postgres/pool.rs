@@ -1,0 +1,110 @@
+//! A bounded pool of one login's connections. Waiting is fair and ends; whoever is dropped in the middle of
+//! something gives the connection up.
+
+use std::ops::{Deref, DerefMut};
+use std::time::Duration;
+
+use deadpool::Runtime;
+use deadpool::managed::{self, Metrics, Object, PoolError, RecycleError, RecycleResult};
+
+use super::connect::{Access, ConnectError, Connection, Login};
+use super::error::connect_error;
+use crate::data::{DataError, ExecuteError};
+
+#[derive(Debug)]
+pub(super) struct Manager(Login);
+
+impl managed::Manager for Manager {
+    type Type = Connection;
+    type Error = ConnectError;
+
+    async fn create(&self) -> Result<Connection, ConnectError> {
+        self.0.connect().await
+    }
+
+    async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<ConnectError> {
+        if connection.client.is_closed() {
+            return Err(RecycleError::message("the connection is closed"));
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Pool(managed::Pool<Manager>);
+
+impl Pool {
+    pub(super) fn new(login: Login, most: usize, wait: Duration) -> Result<Self, DataError> {
+        managed::Pool::builder(Manager(login))
+            .max_size(most.max(1))
+            .wait_timeout(Some(wait))
+            .create_timeout(Some(wait))
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map(Self)
+            .map_err(|error| DataError::Open(error.to_string()))
+    }
+
+    pub(super) async fn lease(&self) -> Result<Lease, ExecuteError> {
+        match self.0.get().await {
+            Ok(object) => Ok(Lease { object: Some(object), kept: false }),
+            Err(PoolError::Timeout(managed::TimeoutType::Wait)) => Err(ExecuteError::Busy),
+            Err(PoolError::Closed) => Err(ExecuteError::Stopped),
+            Err(PoolError::Backend(error)) => Err(connect_error(&error)),
+            Err(error) => Err(ExecuteError::Unavailable(format!("no connection: {error:?}"))),
+        }
+    }
+
+    pub(super) fn login(&self) -> &Login {
+        &self.0.manager().0
+    }
+
+    pub(super) fn access(&self) -> Access {
+        self.login().access()
+    }
+
+    pub(super) fn close(&self) {
+        self.0.close();
+    }
+}
+
+/// A connection at work. It goes back to the pool only when [`Lease::keep`] said that nothing is left undone.
+#[derive(Debug)]
+pub(super) struct Lease {
+    object: Option<Object<Manager>>,
+    kept: bool,
+}
+
+impl Lease {
+    /// The connection is idle and as it was.
+    pub(super) fn keep(&mut self) {
+        self.kept = true;
+    }
+}
+
+impl Deref for Lease {
+    type Target = Connection;
+
+    #[expect(clippy::expect_used, reason = "the object leaves in Drop only")]
+    fn deref(&self) -> &Connection {
+        self.object.as_deref().expect("a lease holds its connection")
+    }
+}
+
+impl DerefMut for Lease {
+    #[expect(clippy::expect_used, reason = "the object leaves in Drop only")]
+    fn deref_mut(&mut self) -> &mut Connection {
+        self.object.as_deref_mut().expect("a lease holds its connection")
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if !self.kept
+            && let Some(object) = self.object.take()
+        {
+            // Out of the pool, and closed.
+            drop(Object::take(object));
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! Plans that only read.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use gatepost_rest::plan::{BindValue, Plan};
+use gatepost_rest::render::Flow;
+use gatepost_rest::source::BoundStatement;
+
+use super::lane::{Failed, Mode, Opening, Ready, open, ready};
+use super::pool::Lease;
+use super::resolve::Wanted;
+use super::row::owned;
+use super::rows::{Outlet, Writer};
+use super::{Arc, Shared, change, fast};
+use crate::data::reply::etag_text;
+use crate::data::{ExecuteError, Limits, Reply};
+
+/// The number of the `ETag` query among the statements of a source.
+pub(super) const ETAG: usize = usize::MAX;
+/// Beyond the database's own limit, before the connection is given up.
+pub(super) const GRACE: Duration = Duration::from_millis(500);
+/// Rows that are thrown away rather than the connection.
+const LEFT_OVER_MAX: usize = 1_000;
+
+const COMMIT: &str = "commit";
+/// Undoes what a function may have set for the session.
+const COMMIT_AND_RESET: &str = "commit; set role none; reset all";
+
+/// Runs a plan. What streams goes on in a task of its own, which ends when its client is gone.
+pub(super) async fn run(shared: &Arc<Shared>, plan: Plan, limits: Limits) -> Result<Reply, ExecuteError> {
+    if plan.source.query().is_none() {
+        return change::run(shared, &plan, None, limits).await;
+    }
+    let (outlet, started) = Outlet::new(shared.options.clone(), limits);
+    let shared = Arc::clone(shared);
+    let mut work = Box::pin(tokio::time::timeout_at((limits.deadline + GRACE).into(), async move {
+        attempts(&shared, &plan, limits, outlet).await
+    }));
+    let started = tokio::select! {
+        biased;
+        result = &mut work => return result.unwrap_or(Err(ExecuteError::Timeout)),
+        Ok(started) = started => started,
+    };
+    let gone = started.gone;
+    tokio::spawn(async move {
+        tokio::select! {
+            // The outcome went into the stream.
+            _ = work => {}
+            () = gone => {}
+        }
+    });
+    Ok(started.reply)
+}
+
+async fn attempts(
+    shared: &Shared,
+    plan: &Plan,
+    limits: Limits,
+    mut outlet: Outlet,
+) -> Result<Reply, ExecuteError> {
+    if let Some(result) = fast::run(shared, plan, limits).await {
+        return result;
+    }
+    let mut first = true;
+    let result = loop {
+        let mut lease = match shared.readers.lease().await {
+            Ok(lease) => lease,
+            Err(error) => break Err(error),
+        };
+        match attempt(shared, plan, limits, &mut lease, &mut outlet).await {
+            Ok(reply) => break Ok(reply),
+            Err(failed) if first && !outlet.is_streaming() && failed.is_worth_another() => {
+                first = false;
+                shared.resolver.forget(plan.source.id);
+                lease.forget_statements();
+            }
+            Err(failed) => break Err(failed.into_error()),
+        }
+    };
+    outlet.finish(result).await
+}
+
+async fn attempt(
+    shared: &Shared,
+    plan: &Plan,
+    limits: Limits,
+    lease: &mut Lease,
+    outlet: &mut Outlet,
+) -> Result<Reply, Failed> {
+    let values = plan.values.as_slice();
+    let queries = keep_if_refused(queries(shared, lease, plan, values).await, lease)?;
+    let Queries { main, etag } = queries;
+    let mode = if etag.is_some() { Mode::Snapshot } else { Mode::Read };
+    let opening = Opening::new(shared, lease, plan, mode, limits.deadline).await?;
+    let closing = Some(if main.resolved.plain { COMMIT } else { COMMIT_AND_RESET });
+    let outcome = match etag {
+        None => rows(plan, limits, lease, outlet, (Some(&opening), closing), &main, None).await,
+        Some(etag) => {
+            let value = first_value(plan, values, lease, Some(&opening), &etag).await?;
+            rows(plan, limits, lease, outlet, (None, closing), &main, etag_text(value)).await
+        }
+    };
+    match outcome {
+        // The end of the transaction was answered: nothing is left on the connection.
+        Ok(result) => {
+            if !lease.client.is_closed() {
+                lease.keep();
+            }
+            result
+        }
+        Err(failed) => Err(failed),
+    }
+}
+
+/// The statements of a plan that reads, ready.
+struct Queries<'v> {
+    main: Ready<'v>,
+    etag: Option<Ready<'v>>,
+}
+
+async fn queries<'v>(
+    shared: &Shared,
+    lease: &mut Lease,
+    plan: &Plan,
+    values: &'v [BindValue],
+) -> Result<Queries<'v>, Failed> {
+    let Some(query) = plan.source.query() else { return Err(Failed::Own(ExecuteError::Panic)) };
+    let main = ready(shared, lease, plan, 0, || Wanted::rows(query, &plan.source), values).await?;
+    let etag = match &plan.source.etag {
+        Some(etag) => {
+            let wanted = || Wanted::query(etag, &plan.source);
+            Some(ready(shared, lease, plan, ETAG, wanted, values).await?)
+        }
+        None => None,
+    };
+    Ok(Queries { main, etag })
+}
+
+/// Runs a plan that reads inside a transaction that is already begun. Its answer must fit the buffer.
+pub(super) async fn within(
+    shared: &Shared,
+    plan: &Plan,
+    limits: Limits,
+    lease: &mut Lease,
+) -> Result<Reply, Failed> {
+    let values = plan.values.as_slice();
+    let Queries { main, etag } = queries(shared, lease, plan, values).await?;
+    let tag = match etag {
+        Some(etag) => etag_text(first_value(plan, values, lease, None, &etag).await?),
+        None => None,
+    };
+    let (mut outlet, _) = Outlet::new(shared.options.clone(), limits);
+    rows(plan, limits, lease, &mut outlet, (None, None), &main, tag).await?
+}
+
+/// An outer error means that the transaction may be open still.
+type Ended = Result<Reply, Failed>;
+
+/// A statement that is refused before anything was begun leaves the connection as it was.
+pub(super) fn keep_if_refused<T>(result: Result<T, Failed>, lease: &mut Lease) -> Result<T, Failed> {
+    if let Err(Failed::Own(_)) = &result {
+        lease.keep();
+    }
+    result
+}
+
+async fn rows(
+    plan: &Plan,
+    limits: Limits,
+    lease: &Lease,
+    outlet: &mut Outlet,
+    (opening, closing): (Option<&Opening>, Option<&str>),
+    query: &Ready<'_>,
+    etag: Option<String>,
+) -> Result<Ended, Failed> {
+    let mut opened = match open(&lease.client, opening, query, closing).await {
+        Ok(opened) => opened,
+        Err(error) => return Ok(Err(query.failed(plan, &plan.values, error))),
+    };
+    let mut writer = Writer::new(plan, &query.resolved.columns, limits, etag)?;
+    let mut failure = None;
+    while let Some(row) = opened.rows.next().await {
+        match row {
+            Ok(row) => {
+                if writer.row(&row, outlet).await? == Flow::Enough {
+                    skip(&mut opened.rows).await?;
+                    break;
+                }
+            }
+            Err(error) => {
+                failure = Some(query.failed(plan, &plan.values, error));
+                break;
+            }
+        }
+    }
+    let ended = opened.finish().await;
+    if let Some(failed) = failure {
+        return Ok(Err(failed));
+    }
+    ended?;
+    Ok(writer.end().map_err(Failed::Own))
+}
+
+/// Throws away the rows that are not shown; too many of them are not waited for.
+async fn skip(rows: &mut std::pin::Pin<Box<tokio_postgres::RowStream>>) -> Result<(), Failed> {
+    for _ in 0..LEFT_OVER_MAX {
+        match rows.next().await {
+            None => return Ok(()),
+            Some(row) => drop(row?),
+        }
+    }
+    Err(Failed::Own(ExecuteError::TooLarge))
+}
+
+/// The first column of the first row; NULL without one.
+pub(super) async fn first_value(
+    plan: &Plan,
+    values: &[BindValue],
+    lease: &Lease,
+    opening: Option<&Opening>,
+    query: &Ready<'_>,
+) -> Result<BindValue, Failed> {
+    let failed = |error| query.failed(plan, values, error);
+    let mut opened = open(&lease.client, opening, query, None).await.map_err(failed)?;
+    let value = match opened.rows.next().await {
+        None => BindValue::Null,
+        Some(row) => owned(&row.map_err(failed)?, 0, &query.resolved.columns.zone),
+    };
+    while let Some(row) = opened.rows.next().await {
+        row.map_err(failed)?;
+    }
+    Ok(value)
+}
+
+/// A query of a source beside its rows.
+pub(super) fn wanted(bound: &BoundStatement, plan: &Plan) -> Wanted {
+    Wanted::query(bound, &plan.source)
+}

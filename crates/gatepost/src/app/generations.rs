@@ -1,0 +1,67 @@
+//! Ending all tokens of a client, or of all: each gets a new generation.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use gatepost_rest::definition::Id;
+use gatepost_store::catalog::{Change, CommitError};
+
+use super::{App, clock};
+
+/// How often a change of our own is built again when others were first.
+const ATTEMPTS: u32 = 5;
+
+impl App {
+    /// Ends every token of every client.
+    pub fn end_all_tokens(&self, source: &str) -> Result<(), CommitError> {
+        self.replace_generations(source, |_| true, 0)
+    }
+
+    /// Ids below `next_id` are not given to new objects any more.
+    pub(super) fn replace_generations(
+        &self,
+        source: &str,
+        of: impl Fn(Id) -> bool,
+        next_id: Id,
+    ) -> Result<(), CommitError> {
+        for _ in 1..ATTEMPTS {
+            match self.try_to_replace_generations(source, &of, next_id) {
+                Err(CommitError::Conflict { .. }) => self.refresh()?,
+                outcome => return outcome,
+            }
+        }
+        self.try_to_replace_generations(source, &of, next_id)
+    }
+
+    fn try_to_replace_generations(
+        &self,
+        source: &str,
+        of: &impl Fn(Id) -> bool,
+        next_id: Id,
+    ) -> Result<(), CommitError> {
+        let base = Arc::clone(&self.snapshot.load().catalog);
+        let mut changed = base.as_ref().clone();
+        changed.next_id = changed.next_id.max(next_id);
+        for (_, client) in changed.clients.iter_mut().filter(|(id, _)| of(**id)) {
+            Arc::make_mut(client).generation = u64::from_le_bytes(clock::random_bytes());
+        }
+        let change = Change { author: "gatepost".into(), source: source.into(), now_ms: self.clock.now_ms() };
+        self.commit(&base, &changed, &change).map(|_| ())
+    }
+
+    /// A catalog that took the place of another one may not know of revocations that the other one knew, so all
+    /// tokens end with it. Tried again with the next refresh when it fails.
+    pub(super) fn end_tokens_of_before(&self) {
+        let next_id = self.restored_from.swap(0, Ordering::AcqRel);
+        if next_id == 0 {
+            return;
+        }
+        match self.replace_generations("catalog restored", |_| true, next_id) {
+            Ok(()) => tracing::warn!("every token issued so far has ended"),
+            Err(error) => {
+                tracing::error!(%error, "tokens of before are still valid");
+                self.restored_from.store(next_id, Ordering::Release);
+            }
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Whether this process should get requests: how old its view of the catalog is, and whether the clocks agree.
+
+use std::sync::atomic::Ordering;
+
+use gatepost_store::catalog::DatabaseError;
+
+use super::App;
+
+/// How far this node's clock and the catalog's may be apart.
+const CLOCKS_APART_MAX_MS: i64 = 5_000;
+
+impl App {
+    /// How long ago the catalog's revision was last confirmed, in milliseconds.
+    pub fn stale_ms(&self) -> i64 {
+        self.clock.now_ms() - self.confirmed_ms.load(Ordering::Acquire)
+    }
+
+    /// Whether this process's view is too old to decide anything by.
+    pub fn is_stale(&self) -> bool {
+        self.stale_ms() > i64::from(self.config.access.max_stale_seconds) * 1_000
+    }
+
+    /// Asks the catalog's machine for the time, if it can be another machine.
+    pub fn compare_clocks(&self) -> Result<(), DatabaseError> {
+        let before_ms = self.clock.now_ms();
+        if let Some(theirs_ms) = self.store.clock_ms()? {
+            // The question was answered somewhere between.
+            let ours_ms = i64::midpoint(before_ms, self.clock.now_ms());
+            self.clock_ahead_ms.store(ours_ms - theirs_ms, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    /// Why this process should get no requests now; nothing when it is ready.
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if self.is_stale() {
+            problems.push("the catalog cannot be read".to_owned());
+        }
+        if self.snapshot().schemas().any(|schema| schema.data.is_none()) {
+            problems.push("the data of a schema cannot be opened".to_owned());
+        }
+        let ahead_ms = self.clock_ahead_ms.load(Ordering::Acquire);
+        if ahead_ms.abs() > CLOCKS_APART_MAX_MS {
+            let side = if ahead_ms > 0 { "ahead of" } else { "behind" };
+            let seconds = ahead_ms.abs() / 1_000;
+            problems.push(format!("the clock of this node is {seconds} s {side} the catalog's"));
+        }
+        problems
+    }
+}
