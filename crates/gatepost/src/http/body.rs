@@ -13,11 +13,11 @@ use crate::app::App;
 use crate::error::{Code, Failure};
 
 /// A body, and its part of what all bodies together may use.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct WholeBody {
     /// The body.
     pub(super) bytes: Bytes,
-    _share: OwnedSemaphorePermit,
+    _share: Option<OwnedSemaphorePermit>,
 }
 
 /// Reads the whole body: at most `bytes_max` bytes, in time, and only while all bodies together are within their
@@ -39,7 +39,7 @@ where
     let seconds = app.config.limits.body_seconds;
     let whole = Limited::new(body, bytes_max).collect();
     match tokio::time::timeout(Duration::from_secs(u64::from(seconds)), whole).await {
-        Ok(Ok(collected)) => Ok(WholeBody { bytes: collected.to_bytes(), _share: share }),
+        Ok(Ok(collected)) => Ok(WholeBody { bytes: collected.to_bytes(), _share: Some(share) }),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(bytes_max)),
         Ok(Err(error)) => Err(Failure::new(Code::BadBody, "The body ended early").because(error)),
         Err(_) => {

@@ -23,6 +23,7 @@ mod tls;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -65,7 +66,11 @@ pub async fn dispatch(
     let raw_path = request.uri().path().to_owned();
     let head = method == Method::HEAD;
     let coding = Coding::preferred(request.headers());
-    let mut response = match catch_panic(answer(&app, peer, request, &mut facts)).await {
+    let answered = {
+        let work = std::pin::pin!(answer(&app, peer, request, &mut facts));
+        catch_panic(work).await
+    };
+    let mut response = match answered {
         Ok(response) => response,
         Err(failure) => {
             facts.reason = if facts.reason.is_empty() { failure.code.facts().2 } else { facts.reason };
@@ -153,9 +158,8 @@ fn is_known(method: &Method) -> bool {
 
 /// A panic in a request is that request's 500.
 async fn catch_panic(
-    work: impl Future<Output = Result<Response<Body>, Failure>>,
+    mut work: Pin<&mut impl Future<Output = Result<Response<Body>, Failure>>>,
 ) -> Result<Response<Body>, Failure> {
-    let mut work = std::pin::pin!(AssertUnwindSafe(work));
     std::future::poll_fn(move |context| {
         let polled = std::panic::catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)));
         polled.unwrap_or_else(|panic| {

@@ -55,7 +55,7 @@ pub(super) async fn serve(
             schema: served.schema,
             first_look: true,
         };
-        if let Some(response) = oauth::serve(endpoint, name, request, facts).await {
+        if let Some(response) = Box::pin(oauth::serve(endpoint, name, request, facts)).await {
             return Ok(response);
         }
         return Err(Failure::new(Code::NotFound, "There is no such OAuth endpoint"));

@@ -84,7 +84,7 @@ impl Engine {
             return Err(ExecuteError::Stopped);
         }
         if plan.source.writes {
-            return self.write(plan, None, limits).await;
+            return Box::pin(self.write(plan, None, limits)).await;
         }
         let mut plan = plan;
         if self.shared.options.in_place && plan.source.hints.is_point() {
@@ -115,7 +115,7 @@ impl Engine {
         if self.shared.closed.load(Ordering::Acquire) {
             return Err(ExecuteError::Stopped);
         }
-        self.write(plan, Some(precondition), limits).await
+        Box::pin(self.write(plan, Some(precondition), limits)).await
     }
 
     /// Prepares a handler's statements without running them, for load reports. Blocks.
