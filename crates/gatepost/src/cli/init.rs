@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use gatepost_store::catalog::is_postgres;
+use gatepost_store::catalog::{is_postgres, redact, without_password};
+use gatepost_store::data::{DataLocation, DataOptions, DataStore, PostgresOptions};
 
 use super::terminal::say;
 use super::{catalog_url, key_source, load_config, start_logging};
 use crate::app::clock::Clock;
+use crate::app::key_file::write_private;
 use crate::app::{App, Open};
 use crate::config::CONFIG_FILE;
 use crate::script::{self, ScriptOptions};
@@ -42,11 +44,15 @@ impl Init {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let schema = gatepost_rest::definition::Schema::check_name(&self.schema)?;
         let data = absolute_data_url(&self.data_url, self.create)?;
+        if is_postgres(&data) {
+            probe(&data, &schema)?;
+        }
         fs::create_dir_all(&self.folder).with_context(|| format!("folder {}", self.folder.display()))?;
         let file = self.folder.join(CONFIG_FILE);
         let catalog_url = self.catalog_url.as_deref();
         let present = file.exists();
         if !present {
+            let data = without_secret(&self.folder, &schema, data)?;
             let text = configuration(&schema, &data) + &catalog_url::section(&self.folder, catalog_url)?;
             fs::write(&file, text).with_context(|| file.display().to_string())?;
         }
@@ -98,6 +104,26 @@ fn absolute_data_url(url: &str, create: bool) -> anyhow::Result<String> {
     }
     let path = std::path::absolute(path)?;
     Ok(format!("sqlite:{}", path.display()))
+}
+
+/// Nothing is made for a database that cannot be used.
+fn probe(url: &str, schema: &str) -> anyhow::Result<()> {
+    let options = PostgresOptions { folder: std::env::current_dir()?, ..PostgresOptions::new(url, schema) };
+    let location = DataLocation::Postgres(Box::new(options));
+    DataStore::open(&location, DataOptions::default())
+        .and_then(|store| store.probe())
+        .with_context(|| format!("--data-url {}", redact(url)))
+}
+
+/// A URL with a password goes into a file of its own, beside `gatepost.toml`.
+fn without_secret(folder: &Path, schema: &str, url: String) -> anyhow::Result<String> {
+    if !is_postgres(&url) || redact(&url) == url || without_password(&url) == url {
+        return Ok(url);
+    }
+    let name = format!("{schema}.url");
+    let file = folder.join(&name);
+    write_private(&file, url.as_bytes()).with_context(|| file.display().to_string())?;
+    Ok(format!("file:{name}"))
 }
 
 fn configuration(schema: &str, data: &str) -> String {

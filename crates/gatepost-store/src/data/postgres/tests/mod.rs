@@ -4,7 +4,7 @@ mod cluster;
 mod lanes;
 mod reads;
 mod sessions;
-mod types;
+mod values;
 mod writes;
 
 use std::borrow::Cow;
