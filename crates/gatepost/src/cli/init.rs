@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use gatepost_store::catalog::{is_postgres, redact, without_password};
-use gatepost_store::data::{DataLocation, DataOptions, DataStore, PostgresOptions};
+use gatepost_store::catalog::{is_postgres, without_password};
+use gatepost_store::data::{DataOptions, DataStore};
 
 use super::terminal::say;
 use super::{catalog_url, key_source, load_config, start_logging};
 use crate::app::clock::Clock;
 use crate::app::key_file::write_private;
 use crate::app::{App, Open};
-use crate::config::CONFIG_FILE;
+use crate::config::{CONFIG_FILE, Config, SchemaStorage};
 use crate::script::{self, ScriptOptions};
 
 /// Start an installation on an existing database.
@@ -45,7 +45,7 @@ impl Init {
         let schema = gatepost_rest::definition::Schema::check_name(&self.schema)?;
         let data = absolute_data_url(&self.data_url, self.create)?;
         if is_postgres(&data) {
-            probe(&data, &schema)?;
+            check_reachable(&schema, &data)?;
         }
         fs::create_dir_all(&self.folder).with_context(|| format!("folder {}", self.folder.display()))?;
         let file = self.folder.join(CONFIG_FILE);
@@ -106,21 +106,21 @@ fn absolute_data_url(url: &str, create: bool) -> anyhow::Result<String> {
     Ok(format!("sqlite:{}", path.display()))
 }
 
-/// Nothing is made for a database that cannot be used.
-fn probe(url: &str, schema: &str) -> anyhow::Result<()> {
-    let options = PostgresOptions { folder: std::env::current_dir()?, ..PostgresOptions::new(url, schema) };
-    let location = DataLocation::Postgres(Box::new(options));
-    DataStore::open(&location, DataOptions::default())
-        .and_then(|store| store.probe())
-        .with_context(|| format!("--data-url {}", redact(url)))
+/// Connects, so that a URL that leads nowhere, to no such schema or to a login with too much power is refused before anything is made.
+fn check_reachable(schema: &str, url: &str) -> anyhow::Result<()> {
+    let mut config = Config::default();
+    let storage = SchemaStorage { data: Some(url.to_owned()), ..SchemaStorage::default() };
+    config.schemas.insert(schema.to_owned(), storage);
+    let store = DataStore::open(&config.data_location(schema)?, DataOptions::default());
+    store.and_then(|store| store.probe()).context("--data-url")
 }
 
-/// A URL with a password goes into a file of its own, beside `gatepost.toml`.
+/// What the configuration says: a URL with a password goes into a file that only its owner can read.
 fn without_secret(folder: &Path, schema: &str, url: String) -> anyhow::Result<String> {
-    if !is_postgres(&url) || redact(&url) == url || without_password(&url) == url {
+    if !is_postgres(&url) || without_password(&url) == url {
         return Ok(url);
     }
-    let name = format!("{schema}.url");
+    let name = format!("data-{schema}.url");
     let file = folder.join(&name);
     write_private(&file, url.as_bytes()).with_context(|| file.display().to_string())?;
     Ok(format!("file:{name}"))

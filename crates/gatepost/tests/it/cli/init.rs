@@ -52,8 +52,8 @@ fn what_cannot_be_done_is_refused_before_anything_is_made() {
     let missing = format!("sqlite:{}", folder.path().join("none.db").display());
     for (url, schema, wanted) in [
         (missing.as_str(), "shop", "--create makes one"),
-        ("postgres://me:secret@127.0.0.1:1/db", "shop", "127.0.0.1:1"),
-        ("postgres://me:secret@host/db?sslmode=prefer", "shop", "verify-full"),
+        ("postgres://me:secret@127.0.0.1:1/db?sslmode=disable", "shop", "--data-url"),
+        ("mysql://me:secret@host/db", "shop", "--data-url is `sqlite:FILE`"),
         ("sqlite:", "shop", "--data-url is `sqlite:FILE`"),
         (missing.as_str(), "no good", "only letters"),
     ] {
