@@ -29,12 +29,12 @@ impl Clock {
     }
 }
 
-/// Fills `bytes` from the system's generator.
+/// Fills `bytes` from the system's generator. That of AWS-LC would measure the processor's jitter for 40 ms first.
 ///
 /// # Panics
 /// When the system has no randomness to give; nothing that needs it may go on then.
 pub fn fill_random(bytes: &mut [u8]) {
-    aws_lc_rs::rand::fill(bytes).expect("the system's random generator works");
+    getrandom::fill(bytes).expect("the system's random generator works");
 }
 
 /// Random bytes from the system's generator.
