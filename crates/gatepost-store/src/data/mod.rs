@@ -201,6 +201,14 @@ impl DataStore {
         }
     }
 
+    /// Whether the place can be reached and used. Blocks.
+    pub fn probe(&self) -> Result<(), DataError> {
+        match &self.0 {
+            Engine::Sqlite(_) => Ok(()),
+            Engine::Postgres(engine) => engine.probe(),
+        }
+    }
+
     /// Opens a connection for scripts of the schema's owner. Blocks, as everything that a session does.
     pub fn session(&self) -> Result<Session, DataError> {
         match &self.0 {

@@ -106,14 +106,13 @@ fn absolute_data_url(url: &str, create: bool) -> anyhow::Result<String> {
     Ok(format!("sqlite:{}", path.display()))
 }
 
-/// Connects once, so that a URL that leads nowhere is refused before anything is made.
+/// Connects, so that a URL that leads nowhere, to no such schema or to a login with too much power is refused before anything is made.
 fn check_reachable(schema: &str, url: &str) -> anyhow::Result<()> {
     let mut config = Config::default();
     let storage = SchemaStorage { data: Some(url.to_owned()), ..SchemaStorage::default() };
     config.schemas.insert(schema.to_owned(), storage);
     let store = DataStore::open(&config.data_location(schema)?, DataOptions::default());
-    let session = store.and_then(|store| store.session());
-    session.map(|_| ()).context("--data-url")
+    store.and_then(|store| store.probe()).context("--data-url")
 }
 
 /// What the configuration says: a URL with a password goes into a file that only its owner can read.

@@ -24,6 +24,12 @@ const SHARE_MS: u32 = 1_000;
 /// A transaction that nobody goes on with ends after this time.
 const IDLE_MS: u32 = 60_000;
 
+const HAS_SCHEMA: &str = "select 1 from pg_catalog.pg_namespace where nspname = $1";
+const POWER: &str = "select r.rolname::text from pg_catalog.pg_roles r where r.rolname = current_user \
+     and (r.rolsuper or exists (select from pg_catalog.pg_roles m where m.rolname in \
+     ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files') \
+     and pg_catalog.pg_has_role(r.oid, m.oid, 'member')))";
+
 /// What a login is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Access {
@@ -137,7 +143,9 @@ impl Login {
                 tracing::info!(%error, "a PostgreSQL connection ended");
             }
         });
-        Ok(Connection { client, tls, driver, statements: HashMap::new() })
+        let connection = Connection { client, tls, driver, statements: HashMap::new() };
+        connection.refuse_power().await?;
+        Ok(connection)
     }
 }
 
@@ -172,6 +180,29 @@ impl Connection {
         }
         self.statements.insert(number, statement.clone());
         Ok(statement)
+    }
+
+    /// User SQL must not reach the server's files and programs, nor what other logins keep.
+    async fn refuse_power(&self) -> Result<(), ConnectError> {
+        let found = match self.client.query_typed(POWER, &[]).await {
+            Ok(rows) => rows.first().and_then(|row| row.try_get::<_, Option<String>>(0).ok()).flatten(),
+            // Compatible engines have no such roles.
+            Err(error) if error.as_db_error().is_some() => None,
+            Err(error) => return Err(ConnectError::Database(error)),
+        };
+        match found {
+            None => Ok(()),
+            Some(login) => Err(ConnectError::Local(format!(
+                "the login {login} is a superuser, or may reach the server's files or programs; data is reached by a \
+                 login that may not"
+            ))),
+        }
+    }
+
+    /// Whether a schema of this name is there for the login.
+    pub(super) async fn has_schema(&self, name: &str) -> Result<bool, tokio_postgres::Error> {
+        let rows = self.client.query_typed(HAS_SCHEMA, &[(&name, Type::TEXT)]).await?;
+        Ok(!rows.is_empty())
     }
 
     /// Asks the server to end what runs. It may come late, and then meets the next statement.

@@ -202,6 +202,24 @@ impl Engine {
         })?
     }
 
+    /// Whether the schema is there, for each login.
+    pub(super) fn probe(&self) -> Result<(), DataError> {
+        let shared = Arc::clone(&self.shared);
+        let found = self.shared.background.wait(async move {
+            for login in [shared.readers.login(), shared.writers.login(), &shared.owner] {
+                let connection = login.connect().await.map_err(|error| error.words())?;
+                let name = &shared.postgres.schema;
+                match connection.has_schema(name).await {
+                    Ok(true) => {}
+                    Ok(false) => return Err(format!("the database has no schema `{name}`")),
+                    Err(error) => return Err(error::words(&error)),
+                }
+            }
+            Ok(())
+        });
+        found.and_then(|found| found).map_err(DataError::Open)
+    }
+
     pub(super) fn session(&self) -> Result<Session, DataError> {
         Session::open(&self.shared)
     }

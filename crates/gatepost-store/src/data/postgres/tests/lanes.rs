@@ -248,6 +248,21 @@ async fn functions_of_users_and_views_stay_off_the_shared_connections() {
 }
 
 #[tokio::test]
+async fn a_login_with_power_over_the_server_is_refused() {
+    let cluster = tokio::task::spawn_blocking(cluster::shared).await.unwrap();
+    let fixture = Fixture::with("", |options| options.writer_url = cluster.url("postgres")).await;
+    assert!(fixture.run(&get(SourceType::QueryOneRow, "select 1 as v"), "").await.is_ok());
+    let error = fixture.run(&post("insert into t values (1)"), "").await.unwrap_err();
+    assert!(matches!(&error, ExecuteError::Unavailable(words) if words.contains("superuser")), "{error:?}");
+    let store = fixture.store.clone();
+    let error = tokio::task::spawn_blocking(move || store.probe()).await.unwrap().unwrap_err();
+    assert!(error.to_string().contains("superuser"), "{error}");
+    let missing = Fixture::with("", |options| options.schema = "missing".into()).await;
+    let error = tokio::task::spawn_blocking(move || missing.store.probe()).await.unwrap().unwrap_err();
+    assert!(error.to_string().contains("no schema `missing`"), "{error}");
+}
+
+#[tokio::test]
 async fn a_schema_that_is_full_leaves_its_neighbour_alone() {
     let full = Fixture::with("", |options| options.readers_max = 1).await;
     let other = Fixture::new("").await;
