@@ -211,6 +211,7 @@ pub(super) fn bind(
 pub(super) struct SqliteRow<'r, 's>(pub(super) &'r rusqlite::Row<'s>);
 
 impl render::Row for SqliteRow<'_, '_> {
+    #[inline]
     fn value(&self, column: usize) -> Value<'_> {
         match self.0.get_ref(column) {
             Ok(ValueRef::Integer(value)) => Value::Integer(value),
