@@ -198,3 +198,22 @@ fn note(app: &App, facts: Facts, method: Method, path: String, status: u16) {
         duration_us: facts.started.elapsed().as_micros() as i64,
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_in_a_request_is_its_own_500_and_tells_the_caller_nothing() {
+        let now = std::pin::pin!(async { panic!("of a secret nature") });
+        let failure = catch_panic(now).await.unwrap_err();
+        assert_eq!(failure.code, Code::Internal);
+        assert!(!failure.detail.contains("secret"));
+        assert_eq!(failure.cause.as_deref(), Some("panic: of a secret nature"));
+        let later = std::pin::pin!(async {
+            tokio::task::yield_now().await;
+            panic!("{}", "after a while")
+        });
+        assert_eq!(catch_panic(later).await.unwrap_err().code, Code::Internal);
+    }
+}
