@@ -214,12 +214,6 @@ impl KeyRing {
         let newest = self.sealing.iter().map(|key| key.id).max();
         remove(&mut self.sealing, "sealing", id, newest, |key| key.id)
     }
-
-    /// Removes a pepper that no stored digest names any more, which only the caller can know. The newest stays.
-    pub fn remove_pepper(&mut self, id: u32) -> Result<(), KeyRingError> {
-        let newest = Some(self.pepper().id);
-        remove(&mut self.peppers, "pepper", id, newest, |pepper| pepper.id)
-    }
 }
 
 impl SealingKey {

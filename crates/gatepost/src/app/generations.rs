@@ -12,12 +12,7 @@ use super::{App, clock};
 const ATTEMPTS: u32 = 5;
 
 impl App {
-    /// Ends every token of every client.
-    pub fn end_all_tokens(&self, source: &str) -> Result<(), CommitError> {
-        self.replace_generations(source, |_| true, 0)
-    }
-
-    /// Ids below `next_id` are not given to new objects any more.
+    /// Gives each of these clients a new generation, so that its tokens open nothing any more. Ids below `next_id` are not given to new objects any more.
     pub(super) fn replace_generations(
         &self,
         source: &str,
