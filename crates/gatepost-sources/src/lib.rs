@@ -1,0 +1,7 @@
+//! The rules for calling other people's REST APIs: what a remote server, a credential and a REST source are, where a
+//! secret may go, how a token is asked for, how pages and rows are read. No network, no database, no clock and no
+//! random source: times and random numbers are passed in.
+
+pub mod cron;
+pub mod definition;
+pub mod template;
