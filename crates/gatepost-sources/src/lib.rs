@@ -4,4 +4,5 @@
 
 pub mod cron;
 pub mod definition;
+pub mod error;
 pub mod template;
