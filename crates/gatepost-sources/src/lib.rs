@@ -5,5 +5,6 @@
 pub mod address;
 pub mod cron;
 pub mod definition;
+pub mod egress;
 pub mod error;
 pub mod template;
