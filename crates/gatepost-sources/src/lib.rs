@@ -2,6 +2,9 @@
 //! secret may go, how a token is asked for, how pages and rows are read. No network, no database, no clock and no
 //! random source: times and random numbers are passed in.
 
+pub mod address;
 pub mod cron;
 pub mod definition;
+pub mod egress;
+pub mod error;
 pub mod template;
