@@ -1,0 +1,50 @@
+//! `[egress]`: where this program may call. Only the operator edits this; no definition can widen it.
+
+use gatepost_sources::egress::{Cidr, EgressPolicy};
+
+use super::section::section;
+use super::{Config, ConfigError};
+
+section! {
+    /// Calls to other people's APIs.
+    Egress {
+        /// Hosts that may be called: names, `*.example.com` for all names below one, addresses. Empty: any public one.
+        allow_hosts: Vec<String> = Vec::new(),
+        /// Private ranges that may be called, such as "10.20.0.0/16". Loopback, link-local and metadata addresses stay
+        /// forbidden.
+        allow_cidr: Vec<String> = Vec::new(),
+        /// This machine itself may be called, this program included, on any port and without TLS.
+        allow_loopback: bool = false,
+        /// Hosts (`name` or `name:port`) that may be called without TLS.
+        allow_plain_http: Vec<String> = Vec::new(),
+        /// Ports that may be called.
+        allow_ports: Vec<u16> = vec![443],
+        /// Environment variables that credentials may take their secret from.
+        secret_env: Vec<String> = Vec::new(),
+        /// Files that credentials may take their secret from, relative to the folder.
+        secret_files: Vec<std::path::PathBuf> = Vec::new(),
+        /// Requests at a time to one remote server.
+        requests_per_server: usize = 8,
+        /// Rows that all sources together keep in memory, in MiB.
+        cache_mib: u64 = 32,
+    }
+}
+
+impl Config {
+    /// Where this program may call.
+    pub fn egress_policy(&self) -> Result<EgressPolicy, ConfigError> {
+        let egress = &self.egress;
+        let read = |text: &String| {
+            Cidr::parse(text).map_err(|error| ConfigError(format!("egress.allow_cidr: `{text}`: {error}")))
+        };
+        let listener = self.server.listen;
+        Ok(EgressPolicy {
+            allow_hosts: egress.allow_hosts.clone(),
+            allow_cidr: egress.allow_cidr.iter().map(read).collect::<Result<_, _>>()?,
+            allow_loopback: egress.allow_loopback,
+            allow_plain_http: egress.allow_plain_http.clone(),
+            allow_ports: egress.allow_ports.clone(),
+            own_listeners: std::iter::once(listener).chain(self.server.health_listen).collect(),
+        })
+    }
+}
