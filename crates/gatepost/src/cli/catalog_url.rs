@@ -2,61 +2,59 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, bail, ensure};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use anyhow::{Context as _, bail};
 use gatepost_store::catalog::{CatalogPlace, PlaceOptions, for_login, without_password};
-use gatepost_store::provision::{Administrator, CATALOG_LOGIN, Login, catalog_statements};
+use gatepost_store::provision::{Administrator, CATALOG_LOGIN, Login};
 
-use crate::app::clock::random_bytes;
-use crate::app::key_file::write_private;
+use super::new_folder::{new_password, private_files, with_absolute_files};
 use crate::config::Config;
 
 /// Beside `gatepost.toml`, with mode 0600.
 const PASSWORD_FILE: &str = "catalog.password";
 
-/// The section of `gatepost.toml` for this URL; nothing without one. A password goes into a file of its own. A login
-/// that may make logins is used once, to make one that may only do what the catalog needs.
-pub(super) fn section(folder: &Path, url: Option<&str>) -> anyhow::Result<String> {
-    let Some(url) = url else { return Ok(String::new()) };
+/// Calls `keep` with the section of `gatepost.toml` for this URL; nothing without one. A password goes into a file of its
+/// own. A login that may make logins is used once, to make one that may only do what the catalog needs; that stays if
+/// `keep` succeeds.
+pub(super) fn section<T>(
+    folder: &Path,
+    url: Option<&str>,
+    keep: impl FnOnce(&str) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let Some(url) = url else { return keep("") };
     let here = std::env::current_dir()?;
     let place = CatalogPlace::parse(url, &PlaceOptions::in_folder(&here)).context("--catalog-url")?;
-    let (url, password) = match &place {
-        CatalogPlace::Sqlite(path) => (format!("sqlite:{}", path.display()), None),
-        CatalogPlace::Postgres(place) => {
-            let absolute = with_absolute_files(url, &here);
-            let administrator = Administrator::connect(place)?;
-            if administrator.may_make_logins().with_context(|| place.to_string())? {
-                ensure!(
-                    !administrator.has_role(CATALOG_LOGIN)?,
-                    "login {CATALOG_LOGIN} exists in this database: name it in --catalog-url"
-                );
-                let login = Login { name: CATALOG_LOGIN.into(), password: new_password() };
-                administrator.apply(&catalog_statements(PlaceOptions::SCHEMA, &login))?;
-                (for_login(&absolute, CATALOG_LOGIN), Some(login.password))
-            } else {
-                (without_password(&absolute), place.password())
-            }
-        }
+    let place = match place {
+        CatalogPlace::Sqlite(path) => return keep(&text(&format!("sqlite:{}", path.display()), None)),
+        CatalogPlace::Postgres(place) => place,
     };
-    let url = toml::Value::String(url);
-    let Some(password) = password else {
-        return Ok(format!(
-            "
-[catalog]
-url = {url}
-"
-        ));
-    };
-    let file = folder.join(PASSWORD_FILE);
-    write_private(&file, password.as_bytes()).with_context(|| file.display().to_string())?;
-    Ok(format!(
-        "
-[catalog]
-url = {url}
-password_file = \"{PASSWORD_FILE}\"
-"
-    ))
+    let url = with_absolute_files(url, &here);
+    let administrator = Administrator::connect(&place)?;
+    if !administrator.may_make_logins().with_context(|| format!("--catalog-url: {place}"))? {
+        let secret = place.password().map(|password| (PASSWORD_FILE, password));
+        return private_files(folder, secret.iter().cloned(), || {
+            keep(&text(&without_password(&url), secret.as_ref().map(|_| PASSWORD_FILE)))
+        });
+    }
+    if let Some(schema) = administrator.find_schema(place.schema())? {
+        bail!(
+            "--catalog-url: {} holds a schema {} already; name the login that owns it, {}",
+            place.database(),
+            place.schema(),
+            schema.owner
+        );
+    }
+    let wanted = Login { name: CATALOG_LOGIN.into(), password: new_password() };
+    administrator.make_catalog(place.schema(), wanted, |login| {
+        private_files(folder, [(PASSWORD_FILE, login.password.clone())], || {
+            keep(&text(&for_login(&url, &login.name, None), Some(PASSWORD_FILE)))
+        })
+    })
+}
+
+fn text(url: &str, password_file: Option<&str>) -> String {
+    let url = toml::Value::String(url.to_owned());
+    let file = password_file.map_or(String::new(), |file| format!("password_file = \"{file}\"\n"));
+    format!("\n[catalog]\nurl = {url}\n{file}")
 }
 
 /// Refuses a URL that the installation in the folder does not have.
@@ -68,21 +66,4 @@ pub(super) fn check_same(config: &Config, url: Option<&str>) -> anyhow::Result<(
         bail!("the catalog of this folder is {present}, not {wanted}; `gatepost copy-catalog` moves one");
     }
     Ok(())
-}
-
-/// A password that nobody has to type.
-pub(super) fn new_password() -> String {
-    URL_SAFE_NO_PAD.encode(random_bytes::<24>())
-}
-
-/// The URL with its files named from the root: a command's folder is not the configuration's.
-fn with_absolute_files(url: &str, folder: &Path) -> String {
-    let Some((base, query)) = url.split_once('?') else { return url.to_owned() };
-    let pairs = query.split('&').map(|pair| match pair.split_once('=') {
-        Some((key @ ("sslrootcert" | "passfile"), file)) if file != "system" => {
-            format!("{key}={}", folder.join(file).display())
-        }
-        _ => pair.to_owned(),
-    });
-    format!("{base}?{}", pairs.collect::<Vec<_>>().join("&"))
 }

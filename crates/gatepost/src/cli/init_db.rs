@@ -6,16 +6,18 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use gatepost_store::catalog::{CatalogPlace, PlaceOptions};
 use gatepost_store::provision::{
-    Administrator, CATALOG_LOGIN, DataLogins, Login, catalog_statements, data_login_names, data_statements,
+    Administrator, CATALOG_LOGIN, DataLogins, Login, SchemaMaking, catalog_statements, data_statements,
+    make_login_if_missing,
 };
 
-use super::catalog_url::new_password;
+use super::new_folder::new_password;
 use super::terminal::{say, tell};
 use crate::app::key_file::write_private;
 
 /// Print or apply the SQL that makes Gatepost's logins in a PostgreSQL database.
 ///
-/// One login owns the catalog, and nobody else may read it. Each schema of data gets two: one reads, one writes.
+/// One login owns the catalog, and nobody else may read it. Each schema of data gets three: one runs
+/// scripts, one reads, one writes.
 /// Their passwords are made here and written to files with mode 0600; the SQL holds verifiers only. Running it again
 /// changes nothing but what is missing.
 #[derive(Debug, Args)]
@@ -48,13 +50,22 @@ impl InitDb {
         let place = url.map(|url| CatalogPlace::parse(url, &PlaceOptions::in_folder(&folder))).transpose()?;
         std::fs::create_dir_all(&self.passwords)
             .with_context(|| format!("folder {}", self.passwords.display()))?;
-        let catalog = login(&self.passwords, CATALOG_LOGIN)?;
-        let mut statements = catalog_statements(&self.catalog_schema, &catalog);
+        let mut catalog = Login { name: CATALOG_LOGIN.into(), password: new_password() };
+        keep_password(&self.passwords, &mut catalog)?;
+        let mut statements = vec![make_login_if_missing(&catalog)];
+        statements.extend(catalog_statements(
+            &self.catalog_schema,
+            &catalog.name,
+            SchemaMaking::MakeIfMissing,
+        ));
         for schema in &self.schemas {
             let schema = gatepost_rest::definition::Schema::check_name(schema)?;
-            let [read, write] = data_login_names(&schema);
-            let (read, write) = (login(&self.passwords, &read)?, login(&self.passwords, &write)?);
-            statements.extend(data_statements(&DataLogins { schema, read, write }));
+            let mut logins = DataLogins::new(&schema, new_password);
+            for login in [&mut logins.owner, &mut logins.read, &mut logins.write] {
+                keep_password(&self.passwords, login)?;
+                statements.push(make_login_if_missing(login));
+            }
+            statements.extend(data_statements(&logins, SchemaMaking::MakeIfMissing));
         }
         if !self.apply {
             say("begin;")?;
@@ -75,17 +86,15 @@ impl InitDb {
     }
 }
 
-/// A login with the password of its file, which is made when it is missing.
-fn login(folder: &Path, name: &str) -> anyhow::Result<Login> {
-    let file = folder.join(format!("{name}.password"));
-    let password = match std::fs::read_to_string(&file) {
-        Ok(text) => text.trim_end().to_owned(),
+/// Gives the login the password of its file, which is made when it is missing.
+fn keep_password(folder: &Path, login: &mut Login) -> anyhow::Result<()> {
+    let file = folder.join(format!("{}.password", login.name));
+    match std::fs::read_to_string(&file) {
+        Ok(text) => text.trim_end().clone_into(&mut login.password),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let password = new_password();
-            write_private(&file, password.as_bytes()).with_context(|| file.display().to_string())?;
-            password
+            write_private(&file, login.password.as_bytes()).with_context(|| file.display().to_string())?;
         }
         Err(error) => return Err(error).with_context(|| file.display().to_string()),
-    };
-    Ok(Login { name: name.to_owned(), password })
+    }
+    Ok(())
 }

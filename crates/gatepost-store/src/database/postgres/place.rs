@@ -120,6 +120,22 @@ impl PostgresPlace {
         self.config.get_target_session_attrs() == TargetSessionAttrs::ReadWrite
     }
 
+    /// Hosts and database, without the login.
+    pub fn database(&self) -> String {
+        let hosts = self.config.get_hosts().iter().enumerate().map(|(index, host)| {
+            let ports = self.config.get_ports();
+            let port = ports.get(index).or(ports.first()).copied().unwrap_or(5432);
+            match host {
+                Host::Tcp(name) => format!("{name}:{port}"),
+                #[cfg(unix)]
+                Host::Unix(path) => path.display().to_string(),
+            }
+        });
+        let hosts: Vec<String> = hosts.collect();
+        let database = self.config.get_dbname().or(self.config.get_user()).unwrap_or_default();
+        format!("postgres://{}/{database}", hosts.join(","))
+    }
+
     /// What a connection is opened with. Files are read now, so that a renewed password or certificate is used.
     pub(crate) fn connector(&self) -> Result<(Config, MakeRustlsConnect), DatabaseError> {
         let mut config = self.config.clone();
@@ -149,18 +165,7 @@ impl PostgresPlace {
 
 impl std::fmt::Display for PostgresPlace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let hosts = self.config.get_hosts().iter().enumerate().map(|(index, host)| {
-            let ports = self.config.get_ports();
-            let port = ports.get(index).or(ports.first()).copied().unwrap_or(5432);
-            match host {
-                Host::Tcp(name) => format!("{name}:{port}"),
-                #[cfg(unix)]
-                Host::Unix(path) => path.display().to_string(),
-            }
-        });
-        let hosts: Vec<String> = hosts.collect();
-        let database = self.config.get_dbname().or(self.config.get_user()).unwrap_or_default();
-        write!(f, "postgres://{}/{database}, schema {}", hosts.join(","), self.schema)
+        write!(f, "{}, schema {}", self.database(), self.schema)
     }
 }
 

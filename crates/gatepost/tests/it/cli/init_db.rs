@@ -15,7 +15,7 @@ fn url(cluster: &Cluster, folder: &Folder, login: &str) -> String {
     cluster.url("postgres").replace("postgres:of-the-tests", &format!("{login}:{password}"))
 }
 
-fn fails(url: &str, text: &str) {
+pub(super) fn fails(url: &str, text: &str) {
     let status =
         Command::new(crate::postgres::binaries().join("psql")).args([url, "-Atc", text]).output().unwrap();
     assert!(!status.status.success(), "{text} was allowed");
@@ -49,7 +49,8 @@ fn logins_get_what_they_need_and_the_catalog_is_nobody_elses() {
     cluster.sql("postgres", "create table hr.later (n int)");
     psql(&write, "insert into hr.later values (2)");
     assert_eq!(psql(&read, "select n from hr.later"), "2");
-    psql(&url(&cluster, &folder, "gatepost_shop_write"), "create table shop.t (n int)");
+    psql(&url(&cluster, &folder, "gatepost_shop_owner"), "create table shop.t (n int)");
+    fails(&url(&cluster, &folder, "gatepost_shop_write"), "create table shop.u (n int)");
     assert_eq!(psql(&url(&cluster, &folder, "gatepost_shop_read"), "select count(*) from shop.t"), "0");
     fails(&catalog, "select n from hr.emp");
 
@@ -90,7 +91,7 @@ fn a_login_that_may_make_logins_is_used_once() {
     let other = Folder::new("admin-url-again");
     let message =
         call(&["demo", "--data", other.path().to_str().unwrap(), "--catalog-url", &admin]).refused();
-    assert!(message.contains("login gatepost_catalog exists"), "{message}");
+    assert!(message.contains("name the login that owns it, gatepost_catalog"), "{message}");
     let elsewhere = cluster.database("elsewhere");
     let message =
         call(&["demo", "--data", folder.path().to_str().unwrap(), "--catalog-url", &elsewhere]).refused();
