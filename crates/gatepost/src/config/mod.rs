@@ -155,8 +155,10 @@ impl Config {
 
     /// Checks counts of things that are made at the start: none of them is endless.
     fn check_counts(&self) -> Result<(), ConfigError> {
-        let (limits, oauth) = (&self.limits, &self.oauth);
+        let (server, limits, oauth) = (&self.server, &self.limits, &self.oauth);
         for (key, count, least, most) in [
+            ("server.drain_seconds", server.drain_seconds.unwrap_or(0) as usize, 0, 86_400),
+            ("server.shutdown_seconds", server.shutdown_seconds as usize, 0, 86_400),
             ("limits.connections", limits.connections, 1, 1_000_000),
             ("limits.connections_per_address", limits.connections_per_address, 1, 1_000_000),
             ("limits.header_seconds", limits.header_seconds as usize, 1, 86_400),
@@ -230,6 +232,12 @@ impl Config {
         let in_postgres = matches!(self.catalog_place(), Ok(CatalogPlace::Postgres(_)));
         let usual = if in_postgres { 1_000 } else { 20 };
         Duration::from_millis(self.catalog.poll_ms.unwrap_or(usual).max(1))
+    }
+
+    /// How long new connections are served after the signal to stop.
+    pub fn drain(&self) -> Duration {
+        let usual = if self.server.listen.ip().is_loopback() { 0 } else { 5 };
+        Duration::from_secs(u64::from(self.server.drain_seconds.unwrap_or(usual)))
     }
 
     /// The file behind `sqlite:FILE`, from the folder.
