@@ -1,6 +1,6 @@
 //! `[egress]`: where this program may call. Only the operator edits this; no definition can widen it.
 
-use gatepost_sources::egress::{Cidr, EgressPolicy};
+use gatepost_sources::egress::EgressPolicy;
 
 use super::section::section;
 use super::{Config, ConfigError};
@@ -35,7 +35,7 @@ impl Config {
     pub fn egress_policy(&self) -> Result<EgressPolicy, ConfigError> {
         let egress = &self.egress;
         let read = |text: &String| {
-            Cidr::parse(text).map_err(|error| ConfigError(format!("egress.allow_cidr: `{text}`: {error}")))
+            text.parse().map_err(|error: String| ConfigError(format!("egress.allow_cidr: {error}")))
         };
         let listener = self.server.listen;
         Ok(EgressPolicy {
