@@ -7,4 +7,7 @@ pub mod cron;
 pub mod definition;
 pub mod egress;
 pub mod error;
+pub mod retry;
+pub mod signing;
 pub mod template;
+pub mod token;
