@@ -18,7 +18,7 @@ mod watch;
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -88,6 +88,8 @@ pub struct App {
     restored_from: AtomicU64,
     /// How far this node's clock is ahead of the catalog's.
     clock_ahead_ms: AtomicI64,
+    /// Told to stop: still serving, but no balancer should send anything new.
+    stopping: AtomicBool,
     high_water: HighWater,
 }
 
@@ -136,6 +138,7 @@ impl App {
             confirmed_ms,
             restored_from: AtomicU64::new(0),
             clock_ahead_ms: AtomicI64::new(0),
+            stopping: AtomicBool::new(false),
             high_water,
         };
         app.publish(catalog, false);

@@ -1,4 +1,5 @@
-//! Whether this process should get requests: how old its view of the catalog is, and whether the clocks agree.
+//! Whether this process should get requests: how old its view of the catalog is, whether the clocks
+//! agree, and whether it is about to stop.
 
 use std::sync::atomic::Ordering;
 
@@ -20,6 +21,16 @@ impl App {
         self.stale_ms() > i64::from(self.config.access.max_stale_seconds) * 1_000
     }
 
+    /// From now on this process is not ready: it was told to stop, and others are to take over.
+    pub fn stop_being_ready(&self) {
+        self.stopping.store(true, Ordering::Release);
+    }
+
+    /// Whether it was told to stop.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
     /// Asks the catalog's machine for the time, if it can be another machine.
     pub fn compare_clocks(&self) -> Result<(), DatabaseError> {
         let before_ms = self.clock.now_ms();
@@ -34,6 +45,9 @@ impl App {
     /// Why this process should get no requests now; nothing when it is ready.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
+        if self.is_stopping() {
+            problems.push("this node is stopping".to_owned());
+        }
         if self.is_stale() {
             problems.push("the catalog cannot be read".to_owned());
         }

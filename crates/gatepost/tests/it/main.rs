@@ -2,8 +2,10 @@
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that cannot go on fails")]
 
 mod backend;
+mod balancer;
 mod cli;
 mod client;
+mod nodes;
 mod oauth;
 mod postgres;
 mod process;

@@ -3,8 +3,10 @@
 mod broken;
 mod crash;
 mod disk;
+mod drain;
 mod freshness;
 mod nodes;
+mod rolling;
 mod secrecy;
 mod shutdown;
 mod tls;
