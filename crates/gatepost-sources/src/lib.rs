@@ -4,7 +4,12 @@
 
 pub mod address;
 pub mod cron;
+pub mod datum;
 pub mod definition;
 pub mod egress;
 pub mod error;
+pub mod retry;
+pub mod rows;
+pub mod signing;
 pub mod template;
+pub mod token;

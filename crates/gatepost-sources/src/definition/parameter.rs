@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::rows::ColumnType;
 use super::wire::{check_parameter_name, check_settable_header, is_secret_name, looks_like_secret};
 use super::{Checked, DefinitionError, Pointer, check_comments, check_name, check_text, words};
+use crate::datum::Datum;
 use crate::template::references;
 
 /// Names that the rows' own URL uses.
@@ -190,11 +191,11 @@ impl Parameter {
         if is_secret_name(self.wire_name()) || is_secret_name(&self.name) || looks_like_secret(text) {
             return Err(DefinitionError::new(key, "this looks like a secret; put it into a credential"));
         }
-        let fits = match literal {
-            Value::String(text) => !text.contains('\0') && text.len() <= super::TEXT_BYTES_MAX,
-            Value::Number(_) => !matches!(self.kind, ColumnType::Boolean),
-            Value::Bool(_) => matches!(self.kind, ColumnType::Boolean | ColumnType::Text | ColumnType::Json),
-            Value::Null | Value::Array(_) | Value::Object(_) => false,
+        let is_scalar = matches!(literal, Value::String(_) | Value::Number(_) | Value::Bool(_));
+        // A text for a parameter of type json is a JSON text, as callers give it.
+        let fits = match (self.kind, literal) {
+            (ColumnType::Json, Value::String(text)) => Datum::from_text(self.kind, text).is_ok(),
+            _ => is_scalar && Datum::from_literal(self.kind, literal).is_ok(),
         };
         if !fits {
             let rule = format!("a value of type {} is needed", self.kind.as_str());
