@@ -12,9 +12,7 @@ use super::{
     RevokedToken,
 };
 use crate::database::Access;
-
-#[path = "../../../gatepost/tests/it/postgres.rs"]
-mod postgres;
+use crate::postgres;
 
 /// Each of these runs on both databases.
 macro_rules! on_both {

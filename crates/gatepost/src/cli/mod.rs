@@ -3,6 +3,7 @@
 mod catalog_url;
 mod check_config;
 mod copy_catalog;
+mod data_url;
 mod demo;
 mod explain;
 mod export;
@@ -10,7 +11,9 @@ mod init;
 mod init_db;
 mod keys;
 mod log;
+mod login_files;
 mod migrate;
+mod new_folder;
 mod serve;
 mod sql;
 mod table;

@@ -10,7 +10,6 @@ use super::terminal::say;
 use super::{Place, key_source, start_logging};
 use crate::app::clock::Clock;
 use crate::app::{App, Open, Watch};
-use crate::config::Config;
 use crate::http::server::Listener;
 
 /// Serve the APIs of an installation until it is told to stop.
@@ -29,7 +28,9 @@ impl Serve {
         config.server.listen = self.listen.unwrap_or(config.server.listen);
         config.check_serving()?;
         start_logging(&config);
-        let socket = bind(&mut config)?;
+        let socket = bind(config.server.listen)?;
+        // The port that was found in place of port 0, so that links name it.
+        config.server.listen = socket.local_addr()?;
         let keys = key_source(&config);
         let app = App::open(config, keys, Clock::System, Open::Existing)?;
         serve(&Arc::new(app), socket, |app| {
@@ -40,12 +41,9 @@ impl Serve {
     }
 }
 
-/// Binds the configured address, and puts the port that was found in place of port 0, so that links name it.
-pub(super) fn bind(config: &mut Config) -> anyhow::Result<TcpListener> {
-    let address = config.server.listen;
-    let socket = TcpListener::bind(address).with_context(|| format!("listening on {address}"))?;
-    config.server.listen = socket.local_addr()?;
-    Ok(socket)
+/// Takes the address.
+pub(super) fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).with_context(|| format!("listening on {address}"))
 }
 
 /// Calls `ready` and serves until the process is told to stop.

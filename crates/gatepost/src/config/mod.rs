@@ -5,6 +5,7 @@
 
 mod access;
 mod limits;
+mod replicas;
 pub mod section;
 mod server;
 mod storage;
@@ -149,6 +150,7 @@ impl Config {
                     storage.time_zone
                 )));
             }
+            self.check_replicas(name, storage)?;
         }
         self.catalog_place().map(|_| ())
     }
@@ -223,13 +225,14 @@ impl Config {
             schema: &self.catalog.schema,
             password_file: self.catalog.password_file.as_deref(),
         };
-        CatalogPlace::parse(&self.catalog.url, &options)
-            .map_err(|error| ConfigError(format!("catalog.url: {error}")))
+        let url = self.url_or_file(&self.catalog.url)?;
+        CatalogPlace::parse(&url, &options).map_err(|error| ConfigError(format!("catalog.url: {error}")))
     }
 
     /// How often other processes' commits are looked for.
     pub fn poll(&self) -> Duration {
-        let usual = if is_postgres(&self.catalog.url) { 1_000 } else { 20 };
+        let in_postgres = matches!(self.catalog_place(), Ok(CatalogPlace::Postgres(_)));
+        let usual = if in_postgres { 1_000 } else { 20 };
         Duration::from_millis(self.catalog.poll_ms.unwrap_or(usual).max(1))
     }
 
@@ -264,10 +267,13 @@ impl Config {
         };
         let writer_url = url(&storage.data_write, &reader_url)?;
         let owner_url = url(&storage.data_owner, &writer_url)?;
+        let replica_urls = storage.replica_urls.iter().map(|url| self.url_or_file(url));
         let name = storage.data_schema.as_deref().unwrap_or(schema);
         Ok(DataLocation::Postgres(Box::new(PostgresOptions {
             writer_url,
             owner_url,
+            replica_urls: replica_urls.collect::<Result<_, _>>()?,
+            replica_max_lag: Duration::from_millis(u64::from(storage.replica_max_lag_ms)),
             readers_max: storage.readers,
             writers_max: storage.writers,
             wait: Duration::from_millis(u64::from(storage.wait_ms)),

@@ -12,7 +12,8 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-const PASSWORD: &str = "of-the-tests";
+/// The password of every login that tests make.
+pub(crate) const PASSWORD: &str = "of-the-tests";
 
 const INSTALL: &str = "apt-get install -y postgresql";
 
@@ -86,12 +87,17 @@ impl Cluster {
         let name = format!("t_{}_{}", name.replace('-', "_"), NUMBER.fetch_add(1, Ordering::Relaxed));
         self.sql("postgres", &format!("create role {name} login password '{PASSWORD}'"));
         self.sql("postgres", &format!("create database {name} owner {name}"));
-        format!("postgres://{name}:{PASSWORD}@127.0.0.1:{}/{name}", self.port)
+        self.login(&name, &name)
     }
 
     /// The URL of a database, as the administrator.
     pub(crate) fn url(&self, database: &str) -> String {
-        format!("postgres://postgres:{PASSWORD}@127.0.0.1:{}/{database}", self.port)
+        self.login("postgres", database)
+    }
+
+    /// The URL of a database for a login that has the tests' password.
+    pub(crate) fn login(&self, name: &str, database: &str) -> String {
+        format!("postgres://{name}:{PASSWORD}@127.0.0.1:{}/{database}", self.port)
     }
 
     /// Runs SQL as the administrator and returns the rows as lines.
@@ -145,7 +151,8 @@ impl Cluster {
     fn watch(&self) {
         let script = "(while kill -0 \"$1\" 2>/dev/null; do sleep 1; done
             pid=$(head -n 1 \"$2/data/postmaster.pid\" 2>/dev/null) && kill -QUIT \"$pid\"
-            sleep 1; rm -rf \"$2\") &";
+            for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 \"$pid\" 2>/dev/null || break; sleep 1; done
+            rm -rf \"$2\") &";
         let mut shell = Command::new("sh");
         shell.args(["-c", script, "sh"]).arg(std::process::id().to_string()).arg(&self.folder);
         shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

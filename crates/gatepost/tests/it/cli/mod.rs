@@ -3,6 +3,7 @@
 mod check_config;
 mod copy_catalog;
 mod demo;
+mod demo_data;
 mod explain;
 mod export;
 mod help;
