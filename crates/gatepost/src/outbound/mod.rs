@@ -8,6 +8,7 @@ mod failure;
 mod resolver;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,6 +25,8 @@ use tokio::sync::Semaphore;
 
 use failure::classify;
 use resolver::GuardedResolver;
+use tokens::Tokens;
+pub use tokens::{GrantFacts, Token, TokenEndpoint};
 
 /// How many installations a request may pass through.
 pub const HOPS_MAX: u8 = 3;
@@ -88,6 +91,8 @@ pub struct Outbound {
     clients: Mutex<HashMap<ClientKind, reqwest::Client>>,
     turns: Mutex<HashMap<Id, Arc<Semaphore>>>,
     requests_per_server: usize,
+    tokens: Tokens,
+    random: fn() -> u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -97,13 +102,16 @@ struct ClientKind {
 }
 
 impl Outbound {
-    /// A client under this policy with so many requests at a time to one remote server.
-    pub fn new(policy: EgressPolicy, requests_per_server: usize) -> Self {
+    /// A client under this policy with so many requests at a time to one remote server. `random` spreads retries and
+    /// renewals.
+    pub fn new(policy: EgressPolicy, requests_per_server: usize, random: fn() -> u64) -> Self {
         Self {
             policy: Arc::new(policy),
             clients: Mutex::default(),
             turns: Mutex::default(),
             requests_per_server: requests_per_server.max(1),
+            tokens: Tokens::default(),
+            random,
         }
     }
 

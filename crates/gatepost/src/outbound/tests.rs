@@ -65,7 +65,7 @@ fn redirect(location: &str) -> Vec<u8> {
 }
 
 fn on_loopback() -> Outbound {
-    Outbound::new(EgressPolicy { allow_loopback: true, ..EgressPolicy::default() }, 8)
+    Outbound::new(EgressPolicy { allow_loopback: true, ..EgressPolicy::default() }, 8, || 7)
 }
 
 fn everywhere_of(url: &Url) -> ValidFor {
@@ -113,6 +113,7 @@ async fn loopback_is_refused_in_every_spelling() {
             ..EgressPolicy::default()
         },
         8,
+        || 7,
     );
     for host in [
         "127.0.0.1",
@@ -304,7 +305,7 @@ async fn requests_to_one_server_are_limited() {
             });
         }
     });
-    let outbound = Outbound::new(EgressPolicy { allow_loopback: true, ..EgressPolicy::default() }, 2);
+    let outbound = Outbound::new(EgressPolicy { allow_loopback: true, ..EgressPolicy::default() }, 2, || 7);
     let valid_for = everywhere_of(&url);
     let all = (0..12).map(|_| outbound.call(call(&url, &valid_for)));
     for result in futures_util::future::join_all(all).await {
