@@ -8,6 +8,8 @@ pub mod datum;
 pub mod definition;
 pub mod egress;
 pub mod error;
+pub mod paging;
+pub mod request;
 pub mod retry;
 pub mod rows;
 pub mod signing;
