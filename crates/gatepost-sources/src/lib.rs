@@ -8,6 +8,7 @@ pub mod datum;
 pub mod definition;
 pub mod egress;
 pub mod error;
+pub mod filter;
 pub mod paging;
 pub mod request;
 pub mod retry;
