@@ -39,7 +39,7 @@ pub use reach::SecretReach;
 pub use rows::{Column, ColumnOrigin, ColumnType, Rows};
 pub use rule::{Action, OnRule};
 pub use server::{RemoteServer, ServerKind};
-pub use source::{Cache, CacheScope, FetchMethod, Limits, RestSource, SourceAuth, Timeouts};
+pub use source::{Cache, CacheScope, FetchMethod, FilterDialect, Limits, RestSource, SourceAuth, Timeouts};
 pub use sync::{Schedule, Sync, SyncCursor, SyncMode};
 
 /// Identity of a catalog object; never used twice.

@@ -7,7 +7,7 @@ use super::rows::ColumnType;
 use super::wire::{check_parameter_name, check_settable_header, is_secret_name, looks_like_secret};
 use super::{Checked, DefinitionError, Pointer, check_comments, check_name, check_text, words};
 use crate::datum::Datum;
-use crate::template::references;
+use crate::template::{check_json, references};
 
 /// Names that the rows' own URL uses.
 pub const RESERVED_NAMES: [&str; 6] = ["filter", "format", "limit", "offset", "q", "sort"];
@@ -154,7 +154,7 @@ impl Parameter {
             let rule = format!("the template must have `${{{}}}` and no other name", self.name);
             return Err(DefinitionError::new("template", rule));
         }
-        Ok(())
+        check_json(template, &self.name, self.kind).map_err(|rule| DefinitionError::new("template", rule))
     }
 
     fn check_presence(&self) -> Checked {

@@ -43,6 +43,9 @@ pub struct RestSource {
     pub cache: Cache,
     /// How pages follow each other.
     pub pagination: Pagination,
+    /// Which filters the server takes besides parameters.
+    #[serde(default)]
+    pub filters: FilterDialect,
     /// What callers can give.
     pub parameters: Vec<Parameter>,
     /// What the rows are.
@@ -66,6 +69,18 @@ words! {
         Get = "GET",
         /// With a body, for services that search by POST.
         Post = "POST",
+    }
+}
+
+words! {
+    /// The language of filters that a server understands.
+    #[derive(Default)]
+    FilterDialect {
+        /// None: callers' filters are applied to the rows that came.
+        #[default]
+        None = "none",
+        /// The query parameter `q` of ORDS, with filters and order as JSON.
+        Ords = "ords",
     }
 }
 
@@ -159,6 +174,7 @@ impl RestSource {
             limits: Limits::default(),
             cache: Cache::default(),
             pagination: Pagination::None,
+            filters: FilterDialect::None,
             parameters: Vec::new(),
             rows: Rows::default(),
             operations: Operations::default(),

@@ -1,6 +1,13 @@
-//! Texts with `${name}` in them. `$${` is a literal `${`.
+//! Texts and JSON bodies with `${name}` in them, and the values that are put in. `$${` is a literal `${`.
+
+mod fill;
+mod values;
 
 use serde_json::Value;
+
+pub(crate) use fill::check_json;
+pub use fill::{fill_body, fill_text, put};
+pub use values::{Values, operation_parameters};
 
 /// A piece of a template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,23 +67,4 @@ fn gather<'v>(values: impl Iterator<Item = &'v Value>) -> Result<Vec<&'v str>, &
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn broken_templates_are_refused() {
-        for text in ["${", "${a", "${}", "${A}", "${a b}", "a${1}"] {
-            assert!(pieces(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn templates_are_taken_apart_at_names() {
-        use Piece::{Literal, Name};
-        assert_eq!(pieces("").unwrap(), []);
-        assert_eq!(pieces("${a}").unwrap(), [Name("a")]);
-        assert_eq!(pieces("x${a}y${b}").unwrap(), [Literal("x"), Name("a"), Literal("y"), Name("b")]);
-        assert_eq!(pieces("$${a}$").unwrap(), [Literal("${"), Literal("a}$")]);
-        assert_eq!(references(r#"{"deptno":{"$eq":${dept}}}"#).unwrap(), ["dept"]);
-    }
-}
+mod tests;

@@ -6,9 +6,9 @@ use super::Document;
 use super::table::Table;
 use crate::definition::{
     Action, Cache, CacheScope, Checked, ClientAuth, Column, ColumnOrigin, ColumnType, Comparison, Credential,
-    CursorPaging, DefinitionError, FetchMethod, Limits, LinkHeaderPaging, NextUrlPaging, Oauth2Client,
-    OffsetPaging, OnRule, Operation, OperationMethod, Operations, OrdsPaging, PagePaging, Pagination,
-    Parameter, ParameterLocation, Placement, Pointer, RemoteServer, RestSource, Rows, Schedule,
+    CursorPaging, DefinitionError, FetchMethod, FilterDialect, Limits, LinkHeaderPaging, NextUrlPaging,
+    Oauth2Client, OffsetPaging, OnRule, Operation, OperationMethod, Operations, OrdsPaging, PagePaging,
+    Pagination, Parameter, ParameterLocation, Placement, Pointer, RemoteServer, RestSource, Rows, Schedule,
     SecretReference, ServerKind, SignIn, SourceAuth, Sync, SyncCursor, SyncMode, Timeouts,
 };
 
@@ -133,6 +133,9 @@ fn source(name: &str, table: &Table<'_>) -> Checked<RestSource> {
         pagination: table
             .table("pagination")?
             .map_or_else(|| Ok(Pagination::None), |table| pagination(&table))?,
+        filters: table
+            .word("filters", FilterDialect::ALL, FilterDialect::as_str)?
+            .unwrap_or(FilterDialect::None),
         parameters: each(&table.tables("param")?, parameter)?,
         rows: table.table("rows")?.map_or_else(|| Ok(Rows::default()), |table| rows(&table))?,
         operations: table

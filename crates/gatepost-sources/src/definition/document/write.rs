@@ -7,9 +7,9 @@ use serde_json::Value;
 use super::Document;
 use crate::definition::amount::{write_duration, write_size};
 use crate::definition::{
-    CacheScope, ColumnOrigin, ColumnType, Comparison, Credential, FetchMethod, Oauth2Client, Operation,
-    Operations, Pagination, Parameter, Placement, Pointer, RemoteServer, RestSource, Rows, Schedule,
-    SecretReference, SignIn, Sync,
+    CacheScope, ColumnOrigin, ColumnType, Comparison, Credential, FetchMethod, FilterDialect, Oauth2Client,
+    Operation, Operations, Pagination, Parameter, Placement, Pointer, RemoteServer, RestSource, Rows,
+    Schedule, SecretReference, SignIn, Sync,
 };
 
 pub(super) fn document(document: &Document) -> String {
@@ -109,6 +109,9 @@ fn source(w: &mut Writer, it: &RestSource) {
             "cache",
             inline([("scope", quoted(it.cache.scope.as_str())), ("ttl", duration(it.cache.ttl_ms))]),
         );
+    }
+    if it.filters != FilterDialect::None {
+        w.key("filters", quoted(it.filters.as_str()));
     }
     w.text("comments", it.comments.as_deref());
     pagination(w, &it.pagination);
