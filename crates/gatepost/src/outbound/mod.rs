@@ -5,6 +5,7 @@
 //! referrer, and redirects are followed here, within the origin, each judged again.
 
 mod failure;
+mod fetch;
 mod resolver;
 #[cfg(test)]
 mod tests;
@@ -19,11 +20,13 @@ use gatepost_sources::address::{ValidFor, follow_redirect};
 use gatepost_sources::definition::Id;
 use gatepost_sources::egress::EgressPolicy;
 use gatepost_sources::error::{Code, SourceError};
+use gatepost_sources::retry::RetryBudget;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use reqwest::Url;
 use tokio::sync::Semaphore;
 
 use failure::classify;
+pub use fetch::{Fetch, FetchFacts, ReadyCredential, ReadySource};
 use resolver::GuardedResolver;
 use tokens::Tokens;
 pub use tokens::{GrantFacts, Token, TokenEndpoint};
@@ -92,6 +95,7 @@ pub struct Outbound {
     turns: Mutex<HashMap<Id, Arc<Semaphore>>>,
     requests_per_server: usize,
     tokens: Tokens,
+    budgets: Mutex<HashMap<Id, RetryBudget>>,
     random: fn() -> u64,
 }
 
@@ -111,8 +115,13 @@ impl Outbound {
             turns: Mutex::default(),
             requests_per_server: requests_per_server.max(1),
             tokens: Tokens::default(),
+            budgets: Mutex::default(),
             random,
         }
+    }
+
+    fn random(&self) -> u64 {
+        (self.random)()
     }
 
     /// The operator's policy.

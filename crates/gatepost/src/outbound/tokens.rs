@@ -195,7 +195,7 @@ impl Outbound {
         match self.request_token(endpoint).await {
             Ok(grant) => {
                 *failures = Failures::default();
-                let random = (self.random)();
+                let random = self.random();
                 let lease = endpoint.credential.oauth2().and_then(|client| {
                     let (usual, early) = (client.default_expires_in_ms, client.refresh_early_ms);
                     Lease::new(sent_at, grant.lifetime, usual, early, random)
