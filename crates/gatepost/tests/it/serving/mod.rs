@@ -6,6 +6,7 @@ mod disk;
 mod drain;
 mod freshness;
 mod nodes;
+mod replicas;
 mod rolling;
 mod secrecy;
 mod shutdown;
