@@ -225,13 +225,14 @@ impl Config {
             schema: &self.catalog.schema,
             password_file: self.catalog.password_file.as_deref(),
         };
-        CatalogPlace::parse(&self.catalog.url, &options)
-            .map_err(|error| ConfigError(format!("catalog.url: {error}")))
+        let url = self.url_or_file(&self.catalog.url)?;
+        CatalogPlace::parse(&url, &options).map_err(|error| ConfigError(format!("catalog.url: {error}")))
     }
 
     /// How often other processes' commits are looked for.
     pub fn poll(&self) -> Duration {
-        let usual = if is_postgres(&self.catalog.url) { 1_000 } else { 20 };
+        let in_postgres = matches!(self.catalog_place(), Ok(CatalogPlace::Postgres(_)));
+        let usual = if in_postgres { 1_000 } else { 20 };
         Duration::from_millis(self.catalog.poll_ms.unwrap_or(usual).max(1))
     }
 

@@ -7,7 +7,8 @@ section! {
     CatalogStorage {
         /// `sqlite:FILE`, relative to the folder, or
         /// `postgres://USER@HOST[:PORT][,HOST…]/DATABASE[?sslmode=verify-full&sslrootcert=FILE&passfile=FILE]`. Without
-        /// `sslmode`: `verify-full`, on loopback `disable`; there is nothing between them.
+        /// `sslmode`: `verify-full`, on loopback `disable`; there is nothing between them. `file:FILE` reads the URL from
+        /// a file.
         url: String = "sqlite:catalog.db".to_owned(),
         /// A file whose only content is the password of the URL's login, relative to the folder. The URL itself may hold
         /// the password when it comes from the environment.

@@ -122,7 +122,20 @@ impl PostgresPlace {
 
     /// Hosts and database, without the login.
     pub fn database(&self) -> String {
-        let hosts = self.config.get_hosts().iter().enumerate().map(|(index, host)| {
+        let hosts: Vec<String> = self.hosts().collect();
+        let database = self.config.get_dbname().or(self.config.get_user()).unwrap_or_default();
+        format!("postgres://{}/{database}", hosts.join(","))
+    }
+
+    /// Whether both are the same login of the same server.
+    pub fn is_same_login(&self, other: &Self) -> bool {
+        let servers = |place: &Self| -> Vec<String> { place.hosts().collect() };
+        let ours = servers(self);
+        self.user() == other.user() && servers(other).iter().any(|server| ours.contains(server))
+    }
+
+    fn hosts(&self) -> impl Iterator<Item = String> {
+        self.config.get_hosts().iter().enumerate().map(|(index, host)| {
             let ports = self.config.get_ports();
             let port = ports.get(index).or(ports.first()).copied().unwrap_or(5432);
             match host {
@@ -130,10 +143,7 @@ impl PostgresPlace {
                 #[cfg(unix)]
                 Host::Unix(path) => path.display().to_string(),
             }
-        });
-        let hosts: Vec<String> = hosts.collect();
-        let database = self.config.get_dbname().or(self.config.get_user()).unwrap_or_default();
-        format!("postgres://{}/{database}", hosts.join(","))
+        })
     }
 
     /// What a connection is opened with. Files are read now, so that a renewed password or certificate is used.
