@@ -15,6 +15,7 @@ use super::PostgresOptions;
 use super::error::words;
 use crate::data::DataError;
 use crate::database::{PlaceOptions, PostgresPlace};
+use crate::provision::{ClosedCatalog, POWER, Power, power_parameters, power_types};
 
 const STATEMENTS_CACHED: usize = 512;
 /// Backends whose client went away notice it within this time.
@@ -25,10 +26,6 @@ const SHARE_MS: u32 = 1_000;
 const IDLE_MS: u32 = 60_000;
 
 const HAS_SCHEMA: &str = "select 1 from pg_catalog.pg_namespace where nspname = $1";
-const POWER: &str = "select r.rolname::text from pg_catalog.pg_roles r where r.rolname = current_user \
-     and (r.rolsuper or exists (select from pg_catalog.pg_roles m where m.rolname in \
-     ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files') \
-     and pg_catalog.pg_has_role(r.oid, m.oid, 'member')))";
 
 /// What a login is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +65,7 @@ pub(super) struct Login {
     access: Access,
     settings: String,
     pgbouncer: bool,
+    catalog: Option<ClosedCatalog>,
     /// Compatible engines need not know every setting.
     plain: AtomicBool,
 }
@@ -97,7 +95,14 @@ impl Login {
             .map(|(name, value)| format!("-c {name}={}", escaped(value)))
             .collect::<Vec<_>>()
             .join(" ");
-        Ok(Self { place, access, settings, pgbouncer: postgres.pgbouncer, plain: AtomicBool::new(false) })
+        Ok(Self {
+            place,
+            access,
+            settings,
+            pgbouncer: postgres.pgbouncer,
+            catalog: postgres.catalog.clone(),
+            plain: AtomicBool::new(false),
+        })
     }
 
     pub(super) fn access(&self) -> Access {
@@ -144,7 +149,7 @@ impl Login {
             }
         });
         let connection = Connection { client, tls, driver, statements: HashMap::new() };
-        connection.refuse_power().await?;
+        connection.refuse_power(self).await?;
         Ok(connection)
     }
 }
@@ -183,20 +188,23 @@ impl Connection {
     }
 
     /// User SQL must not reach the server's files and programs, nor what other logins keep.
-    async fn refuse_power(&self) -> Result<(), ConnectError> {
-        let found = match self.client.query_typed(POWER, &[]).await {
-            Ok(rows) => rows.first().and_then(|row| row.try_get::<_, Option<String>>(0).ok()).flatten(),
-            // Compatible engines have no such roles.
-            Err(error) if error.as_db_error().is_some() => None,
+    async fn refuse_power(&self, login: &Login) -> Result<(), ConnectError> {
+        let parameters = power_parameters(login.catalog.as_ref());
+        let rows = match self.client.query_typed(POWER, &power_types(&parameters)).await {
+            Ok(rows) => rows,
+            // Compatible engines need not have such roles.
+            Err(error) if error.code().is_some_and(is_unknown) => return Ok(()),
             Err(error) => return Err(ConnectError::Database(error)),
         };
-        match found {
-            None => Ok(()),
-            Some(login) => Err(ConnectError::Local(format!(
-                "the login {login} is a superuser, or may reach the server's files or programs; data is reached by a \
-                 login that may not"
-            ))),
-        }
+        let Some(row) = rows.first() else { return Ok(()) };
+        let text = |column: usize| row.try_get::<_, String>(column).map_err(ConnectError::Database);
+        let power =
+            Power::read(&text(0)?, text(1)?, None).map_err(|error| ConnectError::Local(error.to_string()))?;
+        let name = login.place.user().unwrap_or_default();
+        Err(ConnectError::Local(format!(
+            "the login {name} is refused: {}; `gatepost check-config` says how to end that",
+            power.words(name)
+        )))
     }
 
     /// Whether a schema of this name is there for the login.
@@ -222,6 +230,11 @@ impl Drop for Connection {
     fn drop(&mut self) {
         self.driver.abort();
     }
+}
+
+/// A function, a table or a column that the server does not know.
+fn is_unknown(code: &SqlState) -> bool {
+    [SqlState::UNDEFINED_FUNCTION, SqlState::UNDEFINED_TABLE, SqlState::UNDEFINED_COLUMN].contains(code)
 }
 
 /// A name as SQL writes it.

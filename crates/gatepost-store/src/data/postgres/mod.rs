@@ -32,6 +32,8 @@ use gatepost_rest::render::{Columns, Zone};
 use gatepost_rest::source::{CompiledSource, Step};
 use tokio::sync::Mutex;
 
+use crate::provision::ClosedCatalog;
+
 use super::{DataError, DataOptions, Description, ExecuteError, Limits, Precondition, Reply};
 use background::Background;
 use connect::{Access, Connection, Login};
@@ -63,6 +65,8 @@ pub struct PostgresOptions {
     pub row_level_security: bool,
     /// Whether a pooler in transaction mode stands in front of the database.
     pub pgbouncer: bool,
+    /// The catalog that no login of data may reach.
+    pub catalog: Option<ClosedCatalog>,
 }
 
 /// Passwords stay out of logs.
@@ -87,6 +91,7 @@ impl PostgresOptions {
             wait: Duration::from_secs(5),
             row_level_security: false,
             pgbouncer: false,
+            catalog: None,
         }
     }
 }
