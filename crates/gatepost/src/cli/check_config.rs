@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, ensure};
 use clap::Args;
 use gatepost_store::catalog::CatalogPlace;
+use gatepost_store::data::{DataStore, ReplicaReport};
 use gatepost_store::provision::Weight;
 
 use super::data_logins::Found;
@@ -57,8 +58,10 @@ impl CheckConfig {
         check_data_logins(&app)?;
         for schema in snapshot.schemas() {
             let name = &schema.schema.name;
-            app.data(name)?.probe().with_context(|| format!("data of schema {name}"))?;
+            let data = app.data(name)?;
+            data.probe().with_context(|| format!("data of schema {name}"))?;
             say(format_args!("schema {}: data opens, served at {}", schema.schema.name, schema.issuer))?;
+            say_replicas(&data)?;
             for conflict in &schema.conflicts {
                 say(format_args!("  warning: {conflict}"))?;
             }
@@ -68,6 +71,19 @@ impl CheckConfig {
         }
         Ok(())
     }
+}
+
+/// Says of each read replica whether it can be used.
+fn say_replicas(data: &DataStore) -> anyhow::Result<()> {
+    for ReplicaReport { name, behind } in data.replicas()? {
+        match behind {
+            Ok(behind) => {
+                say(format_args!("  replica {name}: in recovery, at most {} ms behind", behind.as_millis()))?;
+            }
+            Err(cause) => say(format_args!("  warning: replica {name} cannot be used: {cause}"))?,
+        }
+    }
+    Ok(())
 }
 
 /// Says what is wrong with the logins of schemas whose data is in PostgreSQL, configured or enabled.
@@ -94,9 +110,13 @@ fn check_data_logins(app: &App) -> anyhow::Result<()> {
 #[cfg(unix)]
 fn open_files(config: &Config) -> Vec<PathBuf> {
     use std::os::unix::fs::PermissionsExt as _;
-    let data =
-        config.schemas.values().flat_map(|storage| [&storage.data, &storage.data_write, &storage.data_owner]);
-    let urls = data.flatten().chain([&config.catalog.url]);
+    let data = config.schemas.values().flat_map(|storage| {
+        [&storage.data, &storage.data_write, &storage.data_owner]
+            .into_iter()
+            .flatten()
+            .chain(&storage.replica_urls)
+    });
+    let urls = data.chain([&config.catalog.url]);
     let files = urls.filter_map(|url| url.strip_prefix("file:")).map(|file| config.folder.join(file));
     let open =
         |file: &PathBuf| std::fs::metadata(file).is_ok_and(|file| file.permissions().mode() & 0o077 != 0);

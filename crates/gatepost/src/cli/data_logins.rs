@@ -8,6 +8,8 @@ use super::data_url::postgres_place;
 use crate::app::App;
 use crate::config::Config;
 
+const REPLICA: &str = "replica_urls";
+
 /// A configured login of a schema.
 struct Configured {
     /// Its key in the schema's section.
@@ -50,7 +52,7 @@ pub(super) fn check(config: &Config, schema: &str) -> anyhow::Result<Vec<Found>>
     let DataLocation::Postgres(postgres) = config.data_location(schema)? else { return Ok(Vec::new()) };
     let mut all = Vec::new();
     let logins = logins(config, &postgres)?;
-    if !logins.iter().any(|login| login.purpose == Purpose::Read) {
+    if logins.first().is_some_and(|reader| reader.purpose != Purpose::Read) {
         all.push(Found {
             place: format!("schema {schema}, data"),
             finding: Finding {
@@ -77,7 +79,9 @@ pub(super) fn check(config: &Config, schema: &str) -> anyhow::Result<Vec<Found>>
                 all.extend(findings.into_iter().map(|finding| Found { place: place.clone(), finding }));
             }
             Err(error) => {
-                let finding = Finding { weight: Weight::Problem, words: error.to_string(), fix: None };
+                // A replica that is away is passed over.
+                let weight = if login.key == REPLICA { Weight::Warning } else { Weight::Problem };
+                let finding = Finding { weight, words: error.to_string(), fix: None };
                 all.push(Found { place, finding });
             }
         }
@@ -93,7 +97,15 @@ fn logins(config: &Config, postgres: &PostgresOptions) -> anyhow::Result<Vec<Con
     let (one, owns) = (reader.is_same_login(&writer), writer.is_same_login(&owner));
     let changes = if owns { Purpose::Own } else { Purpose::Write };
     let purpose = if one { changes } else { Purpose::Read };
-    let mut logins = vec![Configured { key: "data", place: reader, purpose }];
+    let mut logins = Vec::new();
+    for url in &postgres.replica_urls {
+        let replica = place(url)?;
+        // The server's roles are the primary's; only another login is news.
+        if replica.user() != reader.user() {
+            logins.push(Configured { key: REPLICA, place: replica, purpose: Purpose::Read });
+        }
+    }
+    logins.insert(0, Configured { key: "data", place: reader, purpose });
     if !one {
         logins.push(Configured { key: "data_write", place: writer, purpose: changes });
     }

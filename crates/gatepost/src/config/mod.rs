@@ -5,6 +5,7 @@
 
 mod access;
 mod limits;
+mod replicas;
 pub mod section;
 mod server;
 mod storage;
@@ -150,6 +151,7 @@ impl Config {
                     storage.time_zone
                 )));
             }
+            self.check_replicas(name, storage)?;
         }
         self.catalog_place().map(|_| ())
     }
@@ -266,10 +268,13 @@ impl Config {
         };
         let writer_url = url(&storage.data_write, &reader_url)?;
         let owner_url = url(&storage.data_owner, &writer_url)?;
+        let replica_urls = storage.replica_urls.iter().map(|url| self.url_or_file(url));
         let name = storage.data_schema.as_deref().unwrap_or(schema);
         Ok(DataLocation::Postgres(Box::new(PostgresOptions {
             writer_url,
             owner_url,
+            replica_urls: replica_urls.collect::<Result<_, _>>()?,
+            replica_max_lag: Duration::from_millis(u64::from(storage.replica_max_lag_ms)),
             readers_max: storage.readers,
             writers_max: storage.writers,
             wait: Duration::from_millis(u64::from(storage.wait_ms)),

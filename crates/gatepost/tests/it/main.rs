@@ -5,6 +5,7 @@ mod backend;
 mod balancer;
 mod cli;
 mod client;
+mod inside;
 mod nodes;
 mod oauth;
 mod postgres;

@@ -1,6 +1,7 @@
 //! A server as a process: what it takes in while it runs, and how it starts, stops and survives.
 
 mod broken;
+mod clocks;
 mod crash;
 mod disk;
 mod drain;

@@ -1,13 +1,7 @@
 //! Several nodes on one catalog in PostgreSQL, and what they do when its database is gone, old or late.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 use std::time::{Duration, Instant};
 
-use gatepost::app::clock::Clock;
-use gatepost::app::key_file::KeySource;
-use gatepost::app::{App, Open};
-use gatepost::config::Config;
 use reqwest::StatusCode;
 
 use crate::backend::Backend;
@@ -228,28 +222,6 @@ async fn a_catalog_that_was_restored_ends_every_token() {
     let fresh = client.token_soon(&server, "hr").await;
     assert_eq!(get(&protected, Some(&fresh)).await.status(), StatusCode::OK);
     assert!(server.log_text().contains("it was restored"));
-}
-
-#[test]
-fn a_clock_that_is_off_the_catalogs_is_not_ready() {
-    let url = Backend::Postgres.url("clock").unwrap();
-    let folder = Folder::new("clock");
-    drop(TestServer::start(folder.path(), &["demo", "--listen", "127.0.0.1:0", "--catalog-url", &url]));
-    for (off_ms, wanted) in [(0, None), (4_000, None), (7_000, Some("ahead of")), (-7_000, Some("behind"))] {
-        let config = Config::load(folder.path(), None, []).unwrap();
-        let keys = KeySource::File(folder.path().join("keys.toml"));
-        let now_ms = Clock::System.now_ms() + off_ms;
-        let clock = Clock::Manual(Arc::new(AtomicI64::new(now_ms)));
-        let app = App::open(config, keys, clock, Open::Existing).unwrap();
-        let problems = app.problems();
-        match wanted {
-            None => assert!(problems.is_empty(), "{off_ms}: {problems:?}"),
-            Some(side) => {
-                assert_eq!(problems.len(), 1, "{problems:?}");
-                assert!(problems[0].contains("clock") && problems[0].contains(side), "{problems:?}");
-            }
-        }
-    }
 }
 
 #[tokio::test]
