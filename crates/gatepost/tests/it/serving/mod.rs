@@ -9,5 +9,6 @@ mod freshness;
 mod nodes;
 mod rolling;
 mod secrecy;
+mod shared_keys;
 mod shutdown;
 mod tls;
