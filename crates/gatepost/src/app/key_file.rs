@@ -68,14 +68,22 @@ impl KeySource {
 
     /// Changes the file. Two processes that do it at a time wait for each other.
     pub fn change<T>(&self, work: impl FnOnce(&mut LocalKeys) -> anyhow::Result<T>) -> anyhow::Result<T> {
-        let path = self.file()?;
-        let lock = path.with_extension("lock");
-        let lock = fs::File::create(&lock).with_context(|| format!("lock file {}", lock.display()))?;
+        let lock = self.lock_file()?;
         lock.lock()?;
         let mut keys = self.load()?;
         let outcome = work(&mut keys)?;
         self.save(&keys)?;
         Ok(outcome)
+    }
+
+    /// Whether there is a file in a place where this process may write: a mounted secret is not.
+    pub fn can_change(&self) -> bool {
+        self.lock_file().is_ok()
+    }
+
+    fn lock_file(&self) -> anyhow::Result<fs::File> {
+        let path = self.file()?.with_extension("lock");
+        fs::File::create(&path).with_context(|| format!("lock file {}", path.display()))
     }
 
     /// The file, which can be changed, unlike a variable.

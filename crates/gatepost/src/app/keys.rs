@@ -138,17 +138,18 @@ impl App {
     }
 
     /// Seals the keys under the newest wrapping key and keeps them in the catalog, wherever they were, and not in the
-    /// key file any more. Returns the number of that wrapping key.
+    /// key file any more, if that can be changed here. Returns the number of that wrapping key.
     pub fn share_keys(&self) -> anyhow::Result<u32> {
-        match &self.keys {
-            KeySource::Variable(_) => self.seal_newly(&self.keys.load()?),
-            // Locked, so that nobody changes keys in the file that are on their way.
-            KeySource::File(_) => self.keys.change(|local| {
-                let wrapping_key_id = self.seal_newly(local)?;
-                local.forget_ring();
-                Ok(wrapping_key_id)
-            }),
+        let local = self.keys.load()?;
+        if local.ring().is_none() || !self.keys.can_change() {
+            return self.seal_newly(&local);
         }
+        // Locked, so that nobody changes keys in the file that are on their way.
+        self.keys.change(|local| {
+            let wrapping_key_id = self.seal_newly(local)?;
+            local.forget_ring();
+            Ok(wrapping_key_id)
+        })
     }
 
     fn seal_newly(&self, local: &LocalKeys) -> anyhow::Result<u32> {
@@ -169,10 +170,10 @@ impl App {
     }
 
     /// Leaves out of the key file what nothing needs any more: keys that are in the catalog, and wrapping keys
-    /// before the one in use. Returns how many wrapping keys went; none when there is no file to change.
+    /// before the one in use. Returns how many wrapping keys went; none when there is no file that can be changed here.
     pub fn tidy_key_file(&self) -> anyhow::Result<usize> {
         let Some(sealed) = self.store.key_ring().context("the catalog")? else { return Ok(0) };
-        if matches!(self.keys, KeySource::Variable(_)) {
+        if !self.keys.can_change() {
             return Ok(0);
         }
         self.keys.change(|local| {

@@ -226,10 +226,31 @@ async fn rotations_at_the_same_moment_at_two_nodes_both_count() {
     site.all_understand_each_other(&[&token]).await;
 }
 
+#[tokio::test]
+async fn keys_move_out_of_a_file_that_cannot_be_written() {
+    let site = Site::with_keys_in_the_file("keys-mounted", 1);
+    let token = site.token(0).await;
+    site.keys(0, &["rotate", "wrapping"]).ok();
+    let file = site.nodes.key_file(0);
+    let before = text_of(&file);
+    // In place of a mount, which stops nobody who runs as root.
+    let lock = file.with_extension("lock");
+    std::fs::remove_file(&lock).unwrap();
+    std::fs::create_dir(&lock).unwrap();
+    assert!(site.keys(0, &["rotate", "wrapping"]).refused().contains("lock file"));
+    assert!(site.keys(0, &["rotate"]).refused().contains("lock file"));
+    site.keys(0, &["share"]).ok();
+    assert_eq!(site.keys(0, &["prune"]).ok(), "0 sealing keys removed\n");
+    site.keys(0, &["rotate"]).ok();
+    assert_eq!(text_of(&file), before, "the catalog counts now");
+    site.signs_everywhere(2).await;
+    site.all_understand_each_other(&[&token]).await;
+}
+
 /// Runs a command of `keys` again and again, killed at growing ages. Returns how many were not done by then.
 fn interrupt(site: &Site, arguments: &[&str], between: impl Fn()) -> usize {
     let mut interrupted = 0;
-    for age_ms in (0..120).step_by(4) {
+    for age_ms in (0..120).step_by(8) {
         let mut command = site.nodes.command(0, "keys", arguments);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(age_ms));
