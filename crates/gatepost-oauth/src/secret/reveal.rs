@@ -3,12 +3,11 @@
 //! AES-256-GCM under the vault key. Time, maker and key id are associated data: whoever changes them in the catalog
 //! gets nothing.
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::SecretError;
-use super::vault::{NONCE_LENGTH, open, seal};
 use crate::client::SealedSecret;
-use crate::keys::{KeyRing, VaultKey};
+use crate::keys::{KeyRing, NONCE_LENGTH, VaultKey};
 
 /// Seals a copy of a secret that can be read until `until_ms`. `nonce` is random and used once.
 pub fn seal_reveal(
@@ -18,7 +17,9 @@ pub fn seal_reveal(
     until_ms: i64,
     made_by: &str,
 ) -> Result<SealedSecret, SecretError> {
-    let sealed = seal(secret, key, nonce, &associated_data(key.id(), until_ms, made_by))?;
+    let associated = associated_data(key.id(), until_ms, made_by);
+    let sealed = key.bytes().seal(nonce, &associated, secret.expose_secret().as_bytes());
+    let sealed = sealed.ok_or(SecretError::Seal)?;
     Ok(SealedSecret { sealed, key_id: key.id(), until_ms, made_by: made_by.to_owned() })
 }
 
@@ -29,7 +30,8 @@ pub fn open_reveal(copy: &SealedSecret, ring: &KeyRing, now_ms: i64) -> Option<S
         return None;
     }
     let key = ring.find_vault_key(copy.key_id)?;
-    open(&copy.sealed, key, &associated_data(copy.key_id, copy.until_ms, &copy.made_by))
+    let text = key.bytes().open(&associated_data(copy.key_id, copy.until_ms, &copy.made_by), &copy.sealed)?;
+    std::str::from_utf8(&text).ok().map(SecretString::from)
 }
 
 fn associated_data(key_id: u32, until_ms: i64, made_by: &str) -> Vec<u8> {

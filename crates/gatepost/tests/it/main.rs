@@ -15,5 +15,6 @@ mod script;
 mod server;
 mod serving;
 mod shop;
+mod standby;
 mod tidy;
 mod walk;
