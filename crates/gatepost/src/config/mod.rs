@@ -61,6 +61,9 @@ pub struct Config {
     pub schemas: BTreeMap<String, SchemaStorage>,
     /// Logs.
     pub log: Log,
+    /// Secrets from the environment, under the names of `egress.secret_env`.
+    #[serde(skip)]
+    pub secret_values: BTreeMap<String, secrecy::SecretString>,
     /// The folder that relative paths start from.
     #[serde(skip)]
     pub folder: PathBuf,

@@ -90,15 +90,18 @@ pub struct Fetch {
 }
 
 impl Fetch {
-    /// Begins a fetch; nothing is sent yet. `now_ms` is the wall clock, for dates in `Retry-After`.
+    /// Begins a fetch; nothing is sent yet. `query` is sent besides the parameters. `now_ms` is the wall clock, for dates
+    /// in `Retry-After`.
     pub fn new(
         outbound: &Arc<Outbound>,
         ready: ReadySource,
         values: &Values,
+        query: &[(String, String)],
         window: Window,
         now_ms: fn() -> i64,
     ) -> Result<Self, SourceError> {
-        let parts = fetch_request(&ready.source, values)?;
+        let mut parts = fetch_request(&ready.source, values)?;
+        parts.query.extend_from_slice(query);
         let valid_for = ready.sign_in.as_ref().map(|sign_in| sign_in.valid_for.clone());
         let pager = Pager::new(&ready.source, &ready.base_url, valid_for, window);
         Ok(Self {
