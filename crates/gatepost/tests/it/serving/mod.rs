@@ -11,5 +11,6 @@ mod nodes;
 mod replicas;
 mod rolling;
 mod secrecy;
+mod shared_keys;
 mod shutdown;
 mod tls;
