@@ -3,6 +3,7 @@
 mod broken;
 mod clocks;
 mod crash;
+mod database_urls;
 mod disk;
 mod drain;
 mod freshness;
