@@ -116,7 +116,8 @@ impl App {
                 value.cloned().ok_or_else(|| missing(format!("variable {name} is not set")))
             }
             SecretReference::File(path) => {
-                let listed = self.config.egress.secret_files.iter().find(|listed| listed.as_os_str() == path.as_str());
+                let listed =
+                    self.config.egress.secret_files.iter().find(|listed| listed.as_os_str() == path.as_str());
                 let listed =
                     listed.ok_or_else(|| missing(format!("egress.secret_files does not list {path}")))?;
                 let file = self.config.path(listed);

@@ -6,6 +6,7 @@ mod copy_catalog;
 mod data_logins;
 mod data_url;
 mod demo;
+mod demo_sources;
 mod explain;
 mod export;
 mod init;

@@ -14,7 +14,7 @@ use gatepost_sources::error::{SourceError, Stage};
 use gatepost_sources::paging::Window;
 use gatepost_sources::token::Warning;
 use gatepost_store::data::SessionValue;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::terminal::{say, tell};
 use super::{Place, table};
@@ -309,9 +309,11 @@ impl Printer {
                 Format::Csv => table::write_csv_row(out, &row.iter().map(shown).collect::<Vec<_>>())?,
                 Format::Json => {
                     out.write_all(if self.count == 0 { b"\n " } else { b",\n " })?;
-                    let pairs = self.columns.iter().zip(&row);
-                    let pairs = pairs.map(|((name, _), datum)| (name.clone(), datum.to_json()));
-                    serde_json::to_writer(&mut *out, &Value::Object(pairs.collect::<Map<_, _>>()))?;
+                    let members = self.columns.iter().zip(&row);
+                    let members = members.map(|((name, _), datum)| {
+                        format!("{}: {}", Value::from(name.as_str()), datum.to_json())
+                    });
+                    write!(out, "{{{}}}", members.collect::<Vec<_>>().join(", "))?;
                 }
             }
             self.count += 1;

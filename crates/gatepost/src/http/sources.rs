@@ -16,7 +16,7 @@ use http::header::{self, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::{Method, Response};
 use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::rest::Served;
 use super::{query_string, respond};
@@ -53,8 +53,7 @@ pub(super) async fn rows(
     let mut response = if asked.csv {
         Response::new(Body::from(csv(&rows)))
     } else {
-        let document = collection(served, source, &asked, &rows, head.uri.query());
-        Response::new(Body::from(serde_json::to_vec(&document).unwrap_or_default()))
+        Response::new(Body::from(collection(served, source, &asked, &rows, head.uri.query())))
     };
     let kind = if asked.csv { "text/csv; charset=utf-8; header=present" } else { "application/json" };
     let headers = response.headers_mut();
@@ -198,18 +197,22 @@ fn read_condition(
     Ok(Filter { column: column.to_owned(), operator, value })
 }
 
-/// The rows as ORDS writes a collection, and `truncated` with the limit that was reached, if one was.
+/// The rows as ORDS writes a collection, members in the order of the columns, and `truncated` with the limit that was
+/// reached, if one was.
 fn collection(
     served: &Served<'_>,
     source: &RestSource,
     asked: &Asked,
     rows: &SourceRows,
     query: Option<&str>,
-) -> Value {
-    let items = rows.rows.iter().map(|row| {
-        let pairs = rows.columns.iter().zip(row).map(|((name, _), datum)| (name.clone(), datum.to_json()));
-        Value::Object(pairs.collect::<Map<_, _>>())
-    });
+) -> String {
+    let names: Vec<String> =
+        rows.columns.iter().map(|(name, _)| Value::from(name.as_str()).to_string()).collect();
+    let item = |row: &Vec<Datum>| {
+        let members = names.iter().zip(row).map(|(name, datum)| format!("{name}:{}", datum.to_json()));
+        format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+    };
+    let items: Vec<String> = rows.rows.iter().map(item).collect();
     let base = format!("{}/sources/{}/", served.schema.issuer, source.name);
     let (limit, offset) = (asked.limit, asked.wanted.rows.window.offset);
     let mut links = vec![link("self", &base, query, None, None), link("first", &base, query, Some(0), None)];
@@ -219,18 +222,15 @@ fn collection(
     if offset > 0 {
         links.push(link("prev", &base, query, Some(offset.saturating_sub(limit)), Some(limit)));
     }
-    let mut document = json!({
-        "items": items.collect::<Vec<_>>(),
-        "hasMore": rows.has_more,
-        "limit": limit,
-        "offset": offset,
-        "count": rows.rows.len(),
-        "links": links,
-    });
-    if let Some(limit) = rows.facts.truncated {
-        document["truncated"] = limit.as_str().into();
-    }
-    document
+    let truncated =
+        rows.facts.truncated.map_or(String::new(), |limit| format!(",\"truncated\":\"{}\"", limit.as_str()));
+    format!(
+        "{{\"items\":[{}],\"hasMore\":{},\"limit\":{limit},\"offset\":{offset},\"count\":{},\"links\":{}{truncated}}}",
+        items.join(","),
+        rows.has_more,
+        rows.rows.len(),
+        Value::from(links),
+    )
 }
 
 /// A link with the caller's own parameters and another window.
