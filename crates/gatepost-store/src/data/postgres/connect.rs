@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use gatepost_rest::render::Zone;
 use tokio::task::JoinHandle;
 use tokio_postgres::config::TargetSessionAttrs;
 use tokio_postgres::error::SqlState;
@@ -11,9 +10,10 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::PostgresOptions;
+use super::clean::{Cleaner, Means};
 use super::error::words;
-use crate::data::DataError;
+use super::{Arc, PostgresOptions};
+use crate::data::{DataError, DataOptions};
 use crate::database::{PlaceOptions, PostgresPlace};
 
 const STATEMENTS_CACHED: usize = 512;
@@ -22,13 +22,13 @@ const CHECK_MS: u32 = 1_000;
 /// Queries that share a connection with others are short.
 const SHARE_MS: u32 = 1_000;
 /// A transaction that nobody goes on with ends after this time.
-const IDLE_MS: u32 = 60_000;
+pub(super) const IDLE_MS: u32 = 60_000;
 
 const HAS_SCHEMA: &str = "select 1 from pg_catalog.pg_namespace where nspname = $1";
 const POWER: &str = "select r.rolname::text from pg_catalog.pg_roles r where r.rolname = current_user \
-     and (r.rolsuper or exists (select from pg_catalog.pg_roles m where m.rolname in \
-     ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files') \
-     and pg_catalog.pg_has_role(r.oid, m.oid, 'member')))";
+     and exists (select from pg_catalog.pg_roles m where (m.rolsuper or m.rolname in \
+     ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files')) \
+     and pg_catalog.pg_has_role(r.oid, m.oid, 'member'))";
 
 /// What a login is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +70,7 @@ pub(super) struct Login {
     pgbouncer: bool,
     /// Compatible engines need not know every setting.
     plain: AtomicBool,
+    means: Arc<Means>,
 }
 
 impl Login {
@@ -77,16 +78,21 @@ impl Login {
         url: &str,
         access: Access,
         postgres: &PostgresOptions,
-        zone: &Zone,
+        options: &DataOptions,
     ) -> Result<Self, DataError> {
         // The schema goes into the settings below, where any name does.
-        let options = PlaceOptions::in_folder(&postgres.folder);
-        let place =
-            PostgresPlace::parse(url, &options).map_err(|error| DataError::Open(error.to_string()))?;
+        let place = PostgresPlace::parse(url, &PlaceOptions::in_folder(&postgres.folder))
+            .map_err(|error| DataError::Open(error.to_string()))?;
         let mut settings =
-            vec![("search_path", quoted(&postgres.schema)), ("TimeZone", zone.name().to_owned())];
-        if access == Access::Share {
-            settings.push(("statement_timeout", SHARE_MS.to_string()));
+            vec![("search_path", quoted(&postgres.schema)), ("TimeZone", options.zone.name().to_owned())];
+        match access {
+            Access::Share => settings.push(("statement_timeout", SHARE_MS.to_string())),
+            // A single change runs under this limit, without a transaction of its own.
+            Access::Write => {
+                settings.push(("statement_timeout", options.write_time.as_millis().max(1).to_string()));
+                settings.push(("default_transaction_read_only", "off".into()));
+            }
+            Access::Read | Access::Own => {}
         }
         if matches!(access, Access::Share | Access::Read) {
             settings.push(("default_transaction_read_only", "on".into()));
@@ -97,7 +103,8 @@ impl Login {
             .map(|(name, value)| format!("-c {name}={}", escaped(value)))
             .collect::<Vec<_>>()
             .join(" ");
-        Ok(Self { place, access, settings, pgbouncer: postgres.pgbouncer, plain: AtomicBool::new(false) })
+        let (pgbouncer, plain) = (postgres.pgbouncer, AtomicBool::new(false));
+        Ok(Self { place, access, settings, pgbouncer, plain, means: Arc::default() })
     }
 
     pub(super) fn access(&self) -> Access {
@@ -143,7 +150,16 @@ impl Login {
                 tracing::info!(%error, "a PostgreSQL connection ended");
             }
         });
-        let connection = Connection { client, tls, driver, statements: HashMap::new() };
+        let connection = Connection {
+            client,
+            tls,
+            driver,
+            access: self.access,
+            is_pooled: self.pgbouncer,
+            statements: HashMap::new(),
+            cleaner: Cleaner::default(),
+            means: Arc::clone(&self.means),
+        };
         connection.refuse_power().await?;
         Ok(connection)
     }
@@ -154,7 +170,12 @@ pub(super) struct Connection {
     pub(super) client: Client,
     tls: MakeRustlsConnect,
     driver: JoinHandle<()>,
+    access: Access,
+    /// Whether a pooler stands in front of the server.
+    pub(super) is_pooled: bool,
     statements: HashMap<u64, Statement>,
+    cleaner: Cleaner,
+    means: Arc<Means>,
 }
 
 impl std::fmt::Debug for Connection {
@@ -164,6 +185,25 @@ impl std::fmt::Debug for Connection {
 }
 
 impl Connection {
+    pub(super) fn access(&self) -> Access {
+        self.access
+    }
+
+    /// Clears away what a request may have left, behind what was sent before.
+    pub(super) fn clean(&self) -> Result<(), tokio_postgres::Error> {
+        self.cleaner.start(&self.client, &self.means)
+    }
+
+    /// Waits until it is clean; one that is not must not be used again.
+    pub(super) async fn cleaned(&mut self) -> Result<bool, tokio_postgres::Error> {
+        self.cleaner.finish(&self.means).await
+    }
+
+    /// The statement of this number, if it was prepared.
+    pub(super) fn known(&self, number: u64) -> Option<Statement> {
+        self.statements.get(&number).cloned()
+    }
+
     /// The statement of this number, prepared when it is first asked for.
     pub(super) async fn prepared(
         &mut self,
@@ -227,6 +267,11 @@ impl Drop for Connection {
 /// A name as SQL writes it.
 pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A text as SQL writes it.
+pub(super) fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }
 
 /// A value inside the startup options.

@@ -26,7 +26,11 @@ impl managed::Manager for Manager {
         if connection.client.is_closed() {
             return Err(RecycleError::message("the connection is closed"));
         }
-        Ok(())
+        match connection.cleaned().await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(RecycleError::message("a function left prepared statements")),
+            Err(error) => Err(RecycleError::Backend(ConnectError::Database(error))),
+        }
     }
 }
 
@@ -39,6 +43,7 @@ impl Pool {
             .max_size(most.max(1))
             .wait_timeout(Some(wait))
             .create_timeout(Some(wait))
+            .recycle_timeout(Some(wait))
             .runtime(Runtime::Tokio1)
             .build()
             .map(Self)
@@ -47,7 +52,7 @@ impl Pool {
 
     pub(super) async fn lease(&self) -> Result<Lease, ExecuteError> {
         match self.0.get().await {
-            Ok(object) => Ok(Lease { object: Some(object), kept: false }),
+            Ok(object) => Ok(Lease { object: Some(object), pool: self.clone(), kept: false }),
             Err(PoolError::Timeout(managed::TimeoutType::Wait)) => Err(ExecuteError::Busy),
             Err(PoolError::Closed) => Err(ExecuteError::Stopped),
             Err(PoolError::Backend(error)) => Err(connect_error(&error)),
@@ -72,10 +77,16 @@ impl Pool {
 #[derive(Debug)]
 pub(super) struct Lease {
     object: Option<Object<Manager>>,
+    pool: Pool,
     kept: bool,
 }
 
 impl Lease {
+    /// The way in that this connection took.
+    pub(super) fn login(&self) -> &Login {
+        self.pool.login()
+    }
+
     /// The connection is idle and as it was.
     pub(super) fn keep(&mut self) {
         self.kept = true;

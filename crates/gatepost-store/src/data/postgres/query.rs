@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use gatepost_rest::plan::{BindValue, Plan};
 use gatepost_rest::render::Flow;
 use gatepost_rest::source::BoundStatement;
 
-use super::lane::{Failed, Mode, Opening, Ready, open, ready};
+use super::lane::{Failed, Ready, found_out, ready};
 use super::pool::Lease;
 use super::resolve::Wanted;
 use super::row::owned;
 use super::rows::{Outlet, Writer};
+use super::transaction::{Closing, Mode, Opened, Opening, open};
 use super::{Arc, Shared, change, fast};
 use crate::data::reply::etag_text;
 use crate::data::{ExecuteError, Limits, Reply};
@@ -22,10 +22,6 @@ pub(super) const ETAG: usize = usize::MAX;
 pub(super) const GRACE: Duration = Duration::from_millis(500);
 /// Rows that are thrown away rather than the connection.
 const LEFT_OVER_MAX: usize = 1_000;
-
-const COMMIT: &str = "commit";
-/// Undoes what a function may have set for the session.
-const COMMIT_AND_RESET: &str = "commit; set role none; reset all";
 
 /// Runs a plan. What streams goes on in a task of its own, which ends when its client is gone.
 pub(super) async fn run(shared: &Arc<Shared>, plan: Plan, limits: Limits) -> Result<Reply, ExecuteError> {
@@ -89,11 +85,16 @@ async fn attempt(
     outlet: &mut Outlet,
 ) -> Result<Reply, Failed> {
     let values = plan.values.as_slice();
+    if shared.postgres.pgbouncer {
+        keep_if_refused(find_out(shared, lease, plan).await, lease)?;
+    }
     let queries = keep_if_refused(queries(shared, lease, plan, values).await, lease)?;
     let Queries { main, etag } = queries;
     let mode = if etag.is_some() { Mode::Snapshot } else { Mode::Read };
-    let opening = Opening::new(shared, lease, plan, mode, limits.deadline).await?;
-    let closing = Some(if main.resolved.plain { COMMIT } else { COMMIT_AND_RESET });
+    let one_is = |query: &Ready<'_>| query.resolved.is_plain(&shared.watch);
+    let is_plain = one_is(&main) && etag.as_ref().is_none_or(one_is);
+    let opening = Opening::new(shared, lease, plan, (mode, is_plain), limits.deadline).await?;
+    let closing = Closing { commit: true, clean: !is_plain };
     let outcome = match etag {
         None => rows(plan, limits, lease, outlet, (Some(&opening), closing), &main, None).await,
         Some(etag) => {
@@ -137,6 +138,17 @@ async fn queries<'v>(
     Ok(Queries { main, etag })
 }
 
+/// Behind a pooler statements are found out before the first of them runs.
+pub(super) async fn find_out(shared: &Shared, lease: &Lease, plan: &Plan) -> Result<(), Failed> {
+    if let Some(query) = plan.source.query() {
+        found_out(shared, lease, plan, 0, || Wanted::rows(query, &plan.source)).await?;
+    }
+    if let Some(etag) = &plan.source.etag {
+        found_out(shared, lease, plan, ETAG, || wanted(etag, plan)).await?;
+    }
+    Ok(())
+}
+
 /// Runs a plan that reads inside a transaction that is already begun. Its answer must fit the buffer.
 pub(super) async fn within(
     shared: &Shared,
@@ -151,7 +163,7 @@ pub(super) async fn within(
         None => None,
     };
     let (mut outlet, _) = Outlet::new(shared.options.clone(), limits);
-    rows(plan, limits, lease, &mut outlet, (None, None), &main, tag).await?
+    rows(plan, limits, lease, &mut outlet, (None, Closing::default()), &main, tag).await?
 }
 
 /// An outer error means that the transaction may be open still.
@@ -170,26 +182,28 @@ async fn rows(
     limits: Limits,
     lease: &Lease,
     outlet: &mut Outlet,
-    (opening, closing): (Option<&Opening>, Option<&str>),
+    (opening, closing): (Option<&Opening>, Closing),
     query: &Ready<'_>,
     etag: Option<String>,
 ) -> Result<Ended, Failed> {
-    let mut opened = match open(&lease.client, opening, query, closing).await {
+    let failed = |error| query.failed(plan, &plan.values, error);
+    let mut opened = match open(lease, opening, query, closing).await {
         Ok(opened) => opened,
-        Err(error) => return Ok(Err(query.failed(plan, &plan.values, error))),
+        Err(refused) => return Ok(Err(refused.or(failed))),
     };
     let mut writer = Writer::new(plan, &query.resolved.columns, limits, etag)?;
     let mut failure = None;
-    while let Some(row) = opened.rows.next().await {
-        match row {
-            Ok(row) => {
-                if writer.row(&row, outlet).await? == Flow::Enough {
-                    skip(&mut opened.rows).await?;
+    loop {
+        match opened.next(failed).await {
+            Ok(None) => break,
+            Ok(Some(row)) => {
+                if writer.row(&query.row(&row), outlet).await? == Flow::Enough {
+                    skip(&mut opened).await?;
                     break;
                 }
             }
-            Err(error) => {
-                failure = Some(query.failed(plan, &plan.values, error));
+            Err(failed) => {
+                failure = Some(failed);
                 break;
             }
         }
@@ -203,11 +217,10 @@ async fn rows(
 }
 
 /// Throws away the rows that are not shown; too many of them are not waited for.
-async fn skip(rows: &mut std::pin::Pin<Box<tokio_postgres::RowStream>>) -> Result<(), Failed> {
+async fn skip(opened: &mut Opened) -> Result<(), Failed> {
     for _ in 0..LEFT_OVER_MAX {
-        match rows.next().await {
-            None => return Ok(()),
-            Some(row) => drop(row?),
+        if opened.next(Failed::Database).await?.is_none() {
+            return Ok(());
         }
     }
     Err(Failed::Own(ExecuteError::TooLarge))
@@ -222,14 +235,13 @@ pub(super) async fn first_value(
     query: &Ready<'_>,
 ) -> Result<BindValue, Failed> {
     let failed = |error| query.failed(plan, values, error);
-    let mut opened = open(&lease.client, opening, query, None).await.map_err(failed)?;
-    let value = match opened.rows.next().await {
+    let opened = open(lease, opening, query, Closing::default()).await;
+    let mut opened = opened.map_err(|refused| refused.or(failed))?;
+    let value = match opened.next(failed).await? {
         None => BindValue::Null,
-        Some(row) => owned(&row.map_err(failed)?, 0, &query.resolved.columns.zone),
+        Some(row) => owned(&query.row(&row), 0),
     };
-    while let Some(row) = opened.rows.next().await {
-        row.map_err(failed)?;
-    }
+    while opened.next(failed).await?.is_some() {}
     Ok(value)
 }
 

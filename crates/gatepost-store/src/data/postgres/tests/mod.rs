@@ -2,6 +2,7 @@
 
 mod cluster;
 mod lanes;
+mod leaks;
 mod reads;
 mod sessions;
 mod values;
@@ -83,6 +84,13 @@ impl Fixture {
     /// The one row of a query without its brackets.
     async fn row(&self, sql: &str, query: &str) -> String {
         self.text(&get(SourceType::QueryOneRow, sql), query).await
+    }
+
+    /// What is known of the database's objects is looked at anew.
+    fn expire(&self) {
+        if let crate::data::Engine::Postgres(engine) = &self.store.0 {
+            engine.shared.watch.expire();
+        }
     }
 
     async fn number(&self, sql: &str) -> i64 {
