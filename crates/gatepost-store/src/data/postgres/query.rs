@@ -28,25 +28,28 @@ pub(super) async fn run(shared: &Arc<Shared>, plan: Plan, limits: Limits) -> Res
     if plan.source.query().is_none() {
         return change::run(shared, &plan, None, limits).await;
     }
-    let (outlet, started) = Outlet::new(shared.options.clone(), limits);
+    let (outlet, mut started) = Outlet::new(shared.options.clone(), limits);
     let shared = Arc::clone(shared);
     let mut work = Box::pin(tokio::time::timeout_at((limits.deadline + GRACE).into(), async move {
         attempts(&shared, &plan, limits, outlet).await
     }));
-    let started = tokio::select! {
+    let begun = tokio::select! {
         biased;
-        result = &mut work => return result.unwrap_or(Err(ExecuteError::Timeout)),
-        Ok(started) = started => started,
+        Ok(begun) = &mut started => begun,
+        result = &mut work => match started.try_recv() {
+            // All of the stream went into the pipe before anybody looked.
+            Ok(begun) => return Ok(begun.reply),
+            Err(_) => return result.unwrap_or(Err(ExecuteError::Timeout)),
+        },
     };
-    let gone = started.gone;
     tokio::spawn(async move {
         tokio::select! {
             // The outcome went into the stream.
             _ = work => {}
-            () = gone => {}
+            () = begun.gone => {}
         }
     });
-    Ok(started.reply)
+    Ok(begun.reply)
 }
 
 async fn attempts(
