@@ -14,6 +14,11 @@ local kinds = {
   page1000 = function(headers)
     return wrk.format("GET", "/ords/hr/hr/employees/?limit=1000&offset=" .. math.random(0, 9), headers)
   end,
+  insert = function(headers)
+    headers["Content-Type"] = "application/json"
+    local body = '{"ename":"BENCH","job":"CLERK","mgr":7839,"hiredate":"2026-01-02","sal":1234.5,"comm":null,"deptno":20}'
+    return wrk.format("POST", "/ords/hr/hr/employees/", headers, body)
+  end,
   token = function(headers)
     headers["Content-Type"] = "application/x-www-form-urlencoded"
     return wrk.format("POST", "/ords/hr/oauth/token", headers, "grant_type=client_credentials")

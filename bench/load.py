@@ -18,19 +18,21 @@ class Window:
 
     per_second: float
     cpu_us: float
+    database_us: float
     p50_ms: float
     p99_ms: float
 
 
-def window(server, kind, rows, seconds, seed):
+def window(server, kind, rows, seconds, seed, connections=CONNECTIONS, cluster=None):
     """Runs wrk against one server whose table has so many generated rows."""
+    clocks = [server, *([cluster] if cluster else [])]
     authorization = f"Basic {server.basic}" if kind == "token" else f"Bearer {server.token}"
     url = f"http://127.0.0.1:{server.port}/"
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "10s", "-s", str(SCRIPT), url]
-    before = server.cpu_seconds()
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", str(SCRIPT), url]
+    before = [clock.cpu_seconds() for clock in clocks]
     command += ["--", kind, authorization, str(rows), str(seed)]
     run = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60)
-    cpu = server.cpu_seconds() - before
+    used = [clock.cpu_seconds() - start for clock, start in zip(clocks, before)]
     line = re.search(r"figures (.*)", run.stdout)
     if not line:
         raise SystemExit(f"wrk failed: {run.stdout}{run.stderr}")
@@ -38,7 +40,8 @@ def window(server, kind, rows, seconds, seed):
     if figures["failed"] or not figures["requests"]:
         raise SystemExit(f"{kind} on {server.name}: {figures['failed']:.0f} of {figures['requests']:.0f} failed")
     requests = figures["requests"]
-    return Window(requests / figures["seconds"], cpu / requests * 1e6, figures["p50_ms"], figures["p99_ms"])
+    cpu = [seconds / requests * 1e6 for seconds in [*used, 0.0][:2]]
+    return Window(requests / figures["seconds"], *cpu, figures["p50_ms"], figures["p99_ms"])
 
 
 @dataclass
@@ -52,19 +55,22 @@ class Pair:
     p99: float
 
 
-def alternate(first, second, kind, options):
+def alternate(first, second, kind, options, connections=CONNECTIONS, cluster=None):
     """Measures two servers in turn: one window each to warm up, then A B A B. A round's ratio compares neighbours in
     time, so that what else the machine does weighs on both."""
     for server in (first, second):
-        window(server, kind, options.rows, 1, 0)
+        window(server, kind, options.rows, 1, 0, connections, cluster)
     pairs = []
     for number in range(1, options.rounds + 1):
         one, two = (first, second) if number % 2 else (second, first)
-        found = {server: window(server, kind, options.rows, options.seconds, number) for server in (one, two)}
+        found = {
+            server: window(server, kind, options.rows, options.seconds, number, connections, cluster)
+            for server in (one, two)
+        }
         pairs.append((found[first], found[second]))
 
     def median(windows):
-        names = ("per_second", "cpu_us", "p50_ms", "p99_ms")
+        names = ("per_second", "cpu_us", "database_us", "p50_ms", "p99_ms")
         return Window(*(statistics.median(getattr(window, name) for window in windows) for name in names))
 
     def ratio(name):
@@ -76,14 +82,14 @@ def alternate(first, second, kind, options):
     )  # fmt: skip
 
 
-def stream(server, clients, rows):
-    """Lets so many clients read the whole table at a time; the bytes that each got, 0 for an answer that was cut."""
+def stream(server, clients, rows, path="/ords/hr/hr/employees/"):
+    """Lets so many clients read so many rows at a time; the bytes that each got, 0 for an answer that was cut."""
     lengths = [0] * clients
+    target = f"{path}?limit={rows}"
 
     def read(number):
-        path = f"/ords/hr/hr/employees/?limit={rows}"
-        head = f"GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{server.port}\r\nAuthorization: Bearer {server.token}\r\n\r\n"
-        with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+        head = f"GET {target} HTTP/1.0\r\nHost: 127.0.0.1:{server.port}\r\nAuthorization: Bearer {server.token}\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", server.port), timeout=300) as connection:
             connection.sendall(head.encode())
             start = connection.recv(65536)
             assert b" 200 " in start[:20], start[:200]

@@ -6,3 +6,8 @@ pub mod data;
 mod database;
 pub mod logs;
 pub mod provision;
+
+/// The cluster of the tests, the same for all crates.
+#[cfg(test)]
+#[path = "../../gatepost/tests/it/postgres.rs"]
+mod postgres;

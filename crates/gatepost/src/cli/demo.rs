@@ -1,6 +1,7 @@
 //! `gatepost demo`: tables, definitions and clients of the tutorial, made once, served on loopback, and described
 //! in `demo.json` for programs that want to call it.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -9,13 +10,16 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use gatepost_oauth::Verification;
+use gatepost_rest::sql::Dialect;
 use gatepost_store::data::SessionValue;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+use super::data_url::Wanted;
+use super::new_folder::Places;
 use super::serve::{bind, serve};
 use super::terminal::{say, tell};
-use super::{catalog_url, init, key_source, load_config, start_logging};
+use super::{catalog_url, data_url, init, key_source, load_config, new_folder, start_logging};
 use crate::app::clock::Clock;
 use crate::app::key_file::write_private;
 use crate::app::{App, Open};
@@ -24,6 +28,8 @@ use crate::script::{self, Event, ScriptOptions};
 
 const SCHEMA: &str = "hr";
 const TABLES: &str = include_str!("../../../../examples/hr/tables.sql");
+const TABLES_POSTGRES: &str = include_str!("../../../../examples/hr/tables-postgres.sql");
+const ROWS: &str = include_str!("../../../../examples/hr/rows.sql");
 const DEFINITIONS: &str = include_str!("../../../../examples/hr/definitions.sql");
 const CLIENTS: &str = include_str!("../../../../examples/hr/clients.sql");
 const CLIENT: &str = "hr_app";
@@ -31,6 +37,10 @@ const LIMITED_CLIENT: &str = "limited_app";
 
 /// Generated employees start here.
 const FIRST_GENERATED: u64 = 100_000;
+const GENERATED_AT_ONCE: usize = 100_000;
+
+const HEAD: &str =
+    "# A sample installation, made by `gatepost demo`. It is served on loopback only.\ndemo = true\n";
 
 /// Make a sample installation and serve it on loopback.
 ///
@@ -51,6 +61,10 @@ pub(super) struct Demo {
     /// used once, to make the catalog's own.
     #[arg(long, value_name = "URL")]
     catalog_url: Option<String>,
+    /// Where the data is: `postgres://…`; without it, a SQLite file in the folder. A login that may make logins is used
+    /// once, to make those of the data.
+    #[arg(long, value_name = "URL")]
+    data_url: Option<String>,
 }
 
 /// What `DIR/demo.json` tells.
@@ -70,22 +84,25 @@ struct Description {
 impl Demo {
     pub(super) fn run(self) -> anyhow::Result<()> {
         ensure!(self.listen.ip().is_loopback(), "the demo listens on loopback only");
-        fs::create_dir_all(&self.data).with_context(|| format!("folder {}", self.data.display()))?;
-        let catalog_url = self.catalog_url.as_deref();
-        let made = write_configuration(&self.data, catalog_url)?;
-        let mut config = load_config(&self.data, None)?;
-        if !made {
-            catalog_url::check_same(&config, catalog_url)?;
+        // Before anything is made.
+        let socket = bind(self.listen)?;
+        let (catalog, data) = (self.catalog_url.as_deref(), self.data_url.as_deref());
+        if !self.data.join(CONFIG_FILE).exists() {
+            let places = Places { schema: SCHEMA, data, wanted: Wanted::Empty, catalog };
+            new_folder::make(&self.data, HEAD, places)?;
         }
+        let mut config = load_config(&self.data, None)?;
+        catalog_url::check_same(&config, catalog)?;
+        data_url::check_same(&config, SCHEMA, data)?;
         if !config.demo {
             bail!(
                 "{} holds an installation that is no demo; serve it with `gatepost serve`",
                 self.data.display()
             );
         }
-        config.server.listen = self.listen;
+        data_url::make_missing_schema(&config, SCHEMA)?;
+        config.server.listen = socket.local_addr()?;
         start_logging(&config);
-        let socket = bind(&mut config)?;
         let keys = key_source(&config);
         let app = Arc::new(App::open(config, keys, Clock::System, Open::Create)?);
         make_sample(&app, self.rows)?;
@@ -109,28 +126,20 @@ impl Demo {
     }
 }
 
-/// Writes the configuration of a new folder; says whether it did.
-fn write_configuration(folder: &Path, catalog_url: Option<&str>) -> anyhow::Result<bool> {
-    let file = folder.join(CONFIG_FILE);
-    if file.exists() {
-        return Ok(false);
-    }
-    let catalog = catalog_url::section(folder, catalog_url)?;
-    let text = format!(
-        "# A sample installation, made by `gatepost demo`. It is served on loopback only.\ndemo = true\n{catalog}"
-    );
-    fs::write(&file, text).with_context(|| file.display().to_string())?;
-    Ok(true)
-}
-
 /// Makes what is missing; what a person changed meanwhile stays.
 fn make_sample(app: &App, rows: u64) -> anyhow::Result<()> {
+    let dialect = app.dialect(SCHEMA);
     if app.snapshot().catalog.schema_by_name(SCHEMA).is_none() {
         init::run_script(app, SCHEMA, DEFINITIONS, "demo")?;
     }
-    let tables = query(app, "select count(*) from sqlite_schema where name in ('emp', 'dept')")?;
-    if first_integer(&tables) != Some(2) {
-        init::run_script(app, SCHEMA, TABLES, "demo")?;
+    let (tables, known) = match dialect {
+        Dialect::Sqlite => (TABLES, "select count(*) from sqlite_schema where name in ('emp', 'dept')"),
+        Dialect::Postgres => {
+            (TABLES_POSTGRES, "select num_nonnulls(to_regclass('emp'), to_regclass('dept')) as tables")
+        }
+    };
+    if first_integer(&query(app, known)?) != Some(2) {
+        init::run_script(app, SCHEMA, &format!("{tables}{ROWS}"), "demo")?;
     }
     let clients = app.snapshot().catalog.clients.values().any(|client| client.name == CLIENT);
     if !clients {
@@ -140,21 +149,44 @@ fn make_sample(app: &App, rows: u64) -> anyhow::Result<()> {
         first_integer(&query(app, &format!("select count(*) from emp where empno >= {FIRST_GENERATED}"))?);
     if rows > generated.unwrap_or(0) as u64 {
         tell(format_args!("Making {rows} employees …"));
-        init::run_script(app, SCHEMA, &generator(rows), "demo")?;
+        init::run_script(app, SCHEMA, &generator(dialect, rows), "demo")?;
     }
     Ok(())
 }
 
-fn generator(rows: u64) -> String {
-    format!(
-        "with recursive n(i) as (select 0 union all select i + 1 from n where i < {last})
-         insert or ignore into emp (empno, ename, job, mgr, hiredate, sal, comm, deptno)
-         select {FIRST_GENERATED} + i, 'EMP' || i, case i % 3 when 0 then 'CLERK' when 1 then 'SALESMAN' else 'ANALYST' end,
-                7839, date('2000-01-01', '+' || (i % 9000) || ' days'), 1000 + (i * 37 % 400000) / 100.0,
-                case i % 3 when 1 then i % 1000 end, 10 * (1 + i % 4)
-           from n",
-        last = rows - 1
-    )
+/// A script of short transactions, so that none meets a time limit.
+fn generator(dialect: Dialect, rows: u64) -> String {
+    let mut script = String::new();
+    for first in (0..rows).step_by(GENERATED_AT_ONCE) {
+        let last = rows.min(first + GENERATED_AT_ONCE as u64) - 1;
+        let (numbers, ignore, date) = match dialect {
+            Dialect::Sqlite => (
+                format!(
+                    "with recursive n(i) as (select {first} union all select i + 1 from n where i < {last})"
+                ),
+                "from n where true",
+                "date('2000-01-01', '+' || (i % 9000) || ' days')",
+            ),
+            Dialect::Postgres => (
+                format!("with n(i) as (select * from generate_series({first}::bigint, {last}))"),
+                "from n",
+                "date '2000-01-01' + (i % 9000)::int",
+            ),
+        };
+        let _ = writeln!(
+            script,
+            "{numbers}
+             insert into emp (empno, ename, job, mgr, hiredate, sal, comm, deptno)
+             select {FIRST_GENERATED} + i, 'EMP' || i,
+                    case i % 3 when 0 then 'CLERK' when 1 then 'SALESMAN' else 'ANALYST' end, 7839,
+                    {date}, (100000 + i * 37 % 400000) / 100.0, case i % 3 when 1 then i % 1000 end, 10 * (1 + i % 4)
+             {ignore} on conflict (empno) do nothing;"
+        );
+    }
+    if dialect == Dialect::Postgres {
+        script.push_str("select setval(pg_get_serial_sequence('emp', 'empno'), max(empno)) from emp;\n");
+    }
+    script
 }
 
 fn query(app: &App, text: &str) -> anyhow::Result<Vec<Vec<SessionValue>>> {

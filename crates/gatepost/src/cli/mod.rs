@@ -3,6 +3,8 @@
 mod catalog_url;
 mod check_config;
 mod copy_catalog;
+mod data_logins;
+mod data_url;
 mod demo;
 mod explain;
 mod export;
@@ -10,7 +12,9 @@ mod init;
 mod init_db;
 mod keys;
 mod log;
+mod login_files;
 mod migrate;
+mod new_folder;
 mod serve;
 mod sql;
 mod table;

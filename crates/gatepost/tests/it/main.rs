@@ -2,8 +2,11 @@
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that cannot go on fails")]
 
 mod backend;
+mod balancer;
 mod cli;
 mod client;
+mod inside;
+mod nodes;
 mod oauth;
 mod postgres;
 mod process;
@@ -12,5 +15,6 @@ mod script;
 mod server;
 mod serving;
 mod shop;
+mod standby;
 mod tidy;
 mod walk;

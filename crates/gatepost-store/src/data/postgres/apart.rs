@@ -19,13 +19,13 @@ pub(super) async fn resolve_apart(
 ) -> Result<Resolved, Unresolved> {
     let connection = begin(shared, login).await?;
     // With the login's rights: what there is, whoever may use it.
-    shared.watch.look(&connection.client).await?;
+    login.watch(shared).look(&connection.client).await?;
     if let Some(role) = role {
         let assumed = connection.client.batch_execute(&format!("set local role {}", quoted(role))).await;
         assumed.map_err(|error| not_assumed(role, error))?;
     }
     let resolved = resolve(&Desk::in_transaction(&connection), wanted, shared.zone()).await?;
-    resolved.renew(&connection.client, &shared.watch).await;
+    resolved.renew(&connection.client, login.watch(shared)).await;
     connection.client.batch_execute(END).await?;
     Ok(resolved)
 }
@@ -33,7 +33,7 @@ pub(super) async fn resolve_apart(
 /// Looks whether the database's objects changed.
 pub(super) async fn look_apart(shared: &Shared, login: &Login) -> Result<(), Unresolved> {
     let connection = begin(shared, login).await?;
-    shared.watch.look(&connection.client).await?;
+    login.watch(shared).look(&connection.client).await?;
     connection.client.batch_execute(END).await?;
     Ok(())
 }
@@ -65,8 +65,8 @@ pub(super) async fn find_out(
     wanted: impl FnOnce() -> Wanted,
 ) -> Result<Arc<Resolved>, Unresolved> {
     let known = || shared.resolver.known(key);
-    let is_fresh = |resolved: &Arc<Resolved>| resolved.facts(&shared.watch).is_some();
-    if !shared.watch.is_due()
+    let is_fresh = |resolved: &Arc<Resolved>| resolved.facts(login.watch(shared)).is_some();
+    if !login.watch(shared).is_due()
         && let Some(resolved) = known().filter(is_fresh)
     {
         return Ok(resolved);
@@ -74,7 +74,7 @@ pub(super) async fn find_out(
     // One at a time: a hundred requests that come at once open one connection.
     let _describing = shared.describing.lock().await;
     if let Some(resolved) = known() {
-        if shared.watch.is_due() {
+        if login.watch(shared).is_due() {
             look_apart(shared, login).await?;
         }
         if is_fresh(&resolved) {

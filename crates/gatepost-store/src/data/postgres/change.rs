@@ -73,6 +73,16 @@ async fn attempts(
                 first = false;
                 shared.resolver.forget(plan.source.id);
             }
+            // The transaction was refused as it is. Other connections of the pool may lead to the same server.
+            Err(failed) if mode != Mode::Snapshot && failed.is_in_recovery() => {
+                lease.give_up();
+                pool.retire();
+                if !first {
+                    let message = "the server is in recovery and takes no changes";
+                    return Err(ExecuteError::Unavailable(message.into()));
+                }
+                first = false;
+            }
             // A checked change that lost against another looks again; what it finds decides. A commit that fails so
             // has not happened.
             Err(failed) if precondition.is_some() && failed.is_collision() && collisions < COLLISIONS_MAX => {
@@ -258,7 +268,7 @@ impl Attempt<'_> {
     ) -> Result<BindValue, Failed> {
         let wanted = || wanted(query, self.plan);
         let query = ready(self.shared, self.lease, self.plan, place, wanted, values).await?;
-        self.plain &= query.resolved.is_plain(&self.shared.watch);
+        self.plain &= query.resolved.is_plain(self.lease.watch(self.shared));
         let opening = self.opening().await?;
         first_value(self.plan, values, self.lease, opening.as_ref(), &query).await
     }
@@ -276,7 +286,7 @@ impl Attempt<'_> {
         let plan = self.plan;
         let wanted = || Wanted::change(bound, &plan.source);
         let statement = ready(self.shared, self.lease, plan, place, wanted, &before).await?;
-        self.plain &= statement.resolved.is_plain(&self.shared.watch);
+        self.plain &= statement.resolved.is_plain(self.lease.watch(self.shared));
         let (opening, closing) = self.bounds(bound, &statement).await?;
         let failed = |error| statement.failed(plan, &before, error);
         let opened = open(self.lease, opening.as_ref(), &statement, closing).await;
@@ -315,7 +325,7 @@ impl Attempt<'_> {
             && plan.source.steps.len() == 1
             && (plan.source.etag.is_none() || plan.source.block)
             && self.precondition.is_none();
-        let most = statement.resolved.bytes_max(&self.shared.watch);
+        let most = statement.resolved.bytes_max(self.lease.watch(self.shared));
         let is_small = most.is_some_and(|most| most <= ALONE_BYTES_MAX.min(self.limits.bytes_max));
         // Behind a pooler the shape of rows is known with the first of them, and a call may try to commit.
         let in_time = statement.statement.is_some() || statement.resolved.kinds.is_empty();

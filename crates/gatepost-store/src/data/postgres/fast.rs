@@ -74,7 +74,7 @@ impl FastLane {
 impl Place {
     fn live(&self) -> Option<Arc<Member>> {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        current.as_ref().filter(|member| !member.connection.client.is_closed()).cloned()
+        current.as_ref().filter(|member| member.connection.is_current()).cloned()
     }
 }
 
@@ -99,18 +99,23 @@ impl Member {
     }
 }
 
-/// Runs a plan here; none when it must go to the pool.
-pub(super) async fn run(shared: &Shared, plan: &Plan, limits: Limits) -> Option<Result<Reply, ExecuteError>> {
-    let lane = shared.fast.as_ref()?;
+/// Runs a plan on one of these connections; none when it must go to the pool.
+pub(super) async fn run(
+    shared: &Shared,
+    lane: &FastLane,
+    plan: &Plan,
+    limits: Limits,
+) -> Option<Result<Reply, Failed>> {
     if plan.source.etag.is_some() || plan.source.hints.streams.load(Ordering::Relaxed) {
         return None;
     }
     // The pool is where statements are resolved, and where the database is looked at from time to time.
-    if shared.watch.is_due() {
+    let watch = lane.login.watch(shared);
+    if watch.is_due() {
         return None;
     }
     let resolved = shared.resolver.known((plan.source.id, 0))?;
-    if !resolved.is_plain(&shared.watch) {
+    if !resolved.is_plain(watch) {
         return None;
     }
     let bounded = resolved.single || (resolved.paged && plan.window.fetched() <= ROWS_MAX);
@@ -128,6 +133,9 @@ pub(super) async fn run(shared: &Shared, plan: &Plan, limits: Limits) -> Option<
             return None;
         }
     };
+    if !member.connection.may_answer() {
+        return Some(Err(Failed::Own(ExecuteError::Busy)));
+    }
     match attempt(shared, &member, plan, limits, resolved, statement).await {
         Ok(reply) => Some(Ok(reply)),
         Err(Failed::Own(ExecuteError::Timeout | ExecuteError::Stopped)) => {
@@ -138,7 +146,7 @@ pub(super) async fn run(shared: &Shared, plan: &Plan, limits: Limits) -> Option<
             member.forget(number);
             None
         }
-        Err(failed) => Some(Err(failed.into_error())),
+        Err(failed) => Some(Err(failed)),
     }
 }
 

@@ -51,6 +51,11 @@ impl Failed {
         matches!(self, Self::Database(error) if error::is_lost(error))
     }
 
+    /// Whether a change met a server that takes none.
+    pub(super) fn is_in_recovery(&self) -> bool {
+        matches!(self, Self::Database(error) if error::is_in_recovery(error))
+    }
+
     /// Whether another transaction was in the way.
     pub(super) fn is_collision(&self) -> bool {
         matches!(self, Self::Database(error) if error::is_collision(error))
@@ -91,11 +96,11 @@ pub(super) async fn ready<'v>(
         return Ready::new(plan, resolved, None, values);
     }
     let role = shared.role_of(plan);
-    shared.watch.look(&lease.client).await?;
+    lease.watch(shared).look(&lease.client).await?;
     if let Some(resolved) = shared.resolver.known(key) {
         match prepared(lease, &resolved, role).await {
             Ok(statement) if resolved.fits(statement.columns()) => {
-                resolved.renew(&lease.client, &shared.watch).await;
+                resolved.renew(&lease.client, lease.watch(shared)).await;
                 return Ready::new(plan, resolved, Some(statement), values);
             }
             Err(failed) if failed.is_lost() || matches!(failed, Failed::Own(_)) => return Err(failed),
@@ -108,7 +113,7 @@ pub(super) async fn ready<'v>(
     let resolved = resolve(&Desk::of(lease), &wanted, shared.zone()).await;
     resume(lease, role).await?;
     let resolved = shared.resolver.keep(key, resolved.map_err(not_resolved)?);
-    resolved.renew(&lease.client, &shared.watch).await;
+    resolved.renew(&lease.client, lease.watch(shared)).await;
     let statement = prepared(lease, &resolved, role).await.map_err(|failed| match failed {
         Failed::Database(error) => not_prepared(error),
         other => other,

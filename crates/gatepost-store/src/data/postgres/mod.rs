@@ -18,6 +18,7 @@ mod lane;
 mod plain;
 mod pool;
 mod query;
+mod replica;
 mod resolve;
 mod row;
 mod rows;
@@ -39,12 +40,14 @@ use gatepost_rest::render::Zone;
 use gatepost_rest::source::CompiledSource;
 use tokio::sync::Mutex;
 
-use super::{DataError, DataOptions, Description, ExecuteError, Limits, Precondition, Reply};
+use super::{DataError, DataOptions, Description, ExecuteError, Limits, Precondition, ReplicaReport, Reply};
+use crate::provision::ClosedCatalog;
 use background::Background;
 use connect::{Access, Connection, Login};
 use fast::FastLane;
 use plain::Watch;
 use pool::Pool;
+use replica::Replicas;
 use resolve::Resolver;
 pub(super) use session::Session;
 
@@ -61,7 +64,11 @@ pub struct PostgresOptions {
     pub folder: PathBuf,
     /// The schema's name in the database.
     pub schema: String,
-    /// Connections for queries.
+    /// The URLs of standbys, each with the reader's login.
+    pub replica_urls: Vec<String>,
+    /// How old the answers of standbys may be.
+    pub replica_max_lag: Duration,
+    /// Connections for queries, on each server.
     pub readers_max: usize,
     /// Connections for changes.
     pub writers_max: usize,
@@ -75,6 +82,8 @@ pub struct PostgresOptions {
     pub caller_roles: Vec<(String, String)>,
     /// Whether a pooler in transaction mode stands in front of the database.
     pub pgbouncer: bool,
+    /// The catalog that no login of data may reach.
+    pub catalog: Option<ClosedCatalog>,
 }
 
 /// Passwords stay out of logs.
@@ -94,6 +103,8 @@ impl PostgresOptions {
             owner_url: url,
             folder: PathBuf::new(),
             schema: schema.into(),
+            replica_urls: Vec::new(),
+            replica_max_lag: Duration::from_secs(1),
             readers_max: 8,
             writers_max: 4,
             wait: Duration::from_secs(5),
@@ -101,6 +112,7 @@ impl PostgresOptions {
             role: None,
             caller_roles: Vec::new(),
             pgbouncer: false,
+            catalog: None,
         }
     }
 }
@@ -118,6 +130,7 @@ struct Shared {
     fast: Option<FastLane>,
     readers: Pool,
     writers: Pool,
+    replicas: Replicas,
     owner: Login,
     resolver: Resolver,
     watch: Watch,
@@ -155,11 +168,13 @@ impl Engine {
         let roles = postgres.role.is_some() || !postgres.caller_roles.is_empty();
         let fast = !postgres.row_level_security && !roles && !postgres.pgbouncer;
         let fast = fast.then(|| login(&postgres.reader_url, Access::Share).map(FastLane::new)).transpose()?;
+        let replicas = Replicas::open(&postgres, &options, fast.is_some())?;
         let owner = login(&postgres.owner_url, Access::Own)?;
         let shared = Shared {
             fast,
             readers,
             writers,
+            replicas,
             owner,
             resolver: Resolver::default(),
             watch: Watch::default(),
@@ -224,6 +239,13 @@ impl Engine {
         found.and_then(|found| found).map_err(DataError::Open)
     }
 
+    /// Looks at each replica once.
+    pub(super) fn replicas(&self) -> Result<Vec<ReplicaReport>, DataError> {
+        let shared = Arc::clone(&self.shared);
+        let looking = async move { shared.replicas.report().await };
+        self.shared.background.wait(looking).map_err(DataError::Open)
+    }
+
     pub(super) fn session(&self) -> Result<Session, DataError> {
         Session::open(&self.shared)
     }
@@ -232,5 +254,6 @@ impl Engine {
         self.shared.closed.store(true, Ordering::Release);
         self.shared.readers.close();
         self.shared.writers.close();
+        self.shared.replicas.close();
     }
 }

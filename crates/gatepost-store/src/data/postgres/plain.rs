@@ -102,6 +102,13 @@ const FINGERPRINT: &str = "select pg_catalog.sum(pg_catalog.hashint8(o.id::int8 
   union all select oid, xmin from pg_catalog.pg_cast union all select oid, xmin from pg_catalog.pg_policy
 ) o(id, version)";
 
+/// When facts were found, and on which server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Moment {
+    pub(super) watch: u64,
+    epoch: u64,
+}
+
 /// Notices that the database's objects changed, so that what is known of statements is found out anew.
 #[derive(Debug)]
 pub(super) struct Watch {
@@ -111,11 +118,15 @@ pub(super) struct Watch {
     /// Counts the changes that were noticed; 0 before the first look.
     epoch: AtomicU64,
     fingerprint: Mutex<Option<i64>>,
+    /// Tells what was found on one server from what was found on another.
+    id: u64,
 }
 
 impl Default for Watch {
     fn default() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
         Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
             born: Instant::now(),
             next_ms: AtomicU64::new(0),
             epoch: AtomicU64::new(0),
@@ -126,8 +137,9 @@ impl Default for Watch {
 
 impl Watch {
     /// What facts are found under; they hold while it stays the same. None before the first look.
-    pub(super) fn epoch(&self) -> Option<u64> {
-        Some(self.epoch.load(Ordering::Acquire)).filter(|epoch| *epoch > 0)
+    pub(super) fn moment(&self) -> Option<Moment> {
+        let epoch = self.epoch.load(Ordering::Acquire);
+        (epoch > 0).then_some(Moment { watch: self.id, epoch })
     }
 
     /// Whether it is time to look.

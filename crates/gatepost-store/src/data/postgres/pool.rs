@@ -7,8 +7,10 @@ use std::time::Duration;
 use deadpool::Runtime;
 use deadpool::managed::{self, Metrics, Object, PoolError, RecycleError, RecycleResult};
 
+use super::Shared;
 use super::connect::{Access, ConnectError, Connection, Login};
 use super::error::connect_error;
+use super::plain::Watch;
 use crate::data::{DataError, ExecuteError};
 
 #[derive(Debug)]
@@ -23,8 +25,8 @@ impl managed::Manager for Manager {
     }
 
     async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<ConnectError> {
-        if connection.client.is_closed() {
-            return Err(RecycleError::message("the connection is closed"));
+        if !connection.is_current() {
+            return Err(RecycleError::message("the connection is closed, or leads to another server"));
         }
         match connection.cleaned().await {
             Ok(true) => Ok(()),
@@ -60,6 +62,11 @@ impl Pool {
         }
     }
 
+    /// Closes the connections that wait for work.
+    pub(super) fn retire(&self) {
+        self.0.retain(|_, _| false);
+    }
+
     pub(super) fn login(&self) -> &Login {
         &self.0.manager().0
     }
@@ -87,9 +94,19 @@ impl Lease {
         self.pool.login()
     }
 
+    /// What is known of the objects of its database.
+    pub(super) fn watch<'s>(&'s self, shared: &'s Shared) -> &'s Watch {
+        self.login().watch(shared)
+    }
+
     /// The connection is idle and as it was.
     pub(super) fn keep(&mut self) {
         self.kept = true;
+    }
+
+    /// The connection is of no use any more, whatever was said before.
+    pub(super) fn give_up(&mut self) {
+        self.kept = false;
     }
 }
 

@@ -12,7 +12,7 @@ use super::resolve::Wanted;
 use super::row::owned;
 use super::rows::{Outlet, Writer};
 use super::transaction::{Closing, Mode, Opened, Opening, open};
-use super::{Arc, Shared, change, fast};
+use super::{Arc, Shared, change, fast, replica};
 use crate::data::reply::etag_text;
 use crate::data::{ExecuteError, Limits, Reply};
 
@@ -58,8 +58,15 @@ async fn attempts(
     limits: Limits,
     mut outlet: Outlet,
 ) -> Result<Reply, ExecuteError> {
-    if let Some(result) = fast::run(shared, plan, limits).await {
-        return result;
+    if let Some(replica) = replica::choose(shared, plan)
+        && let Some(result) = Box::pin(replica::run(shared, replica, plan, limits, &mut outlet)).await
+    {
+        return outlet.finish(result).await;
+    }
+    if let Some(lane) = &shared.fast
+        && let Some(result) = fast::run(shared, lane, plan, limits).await
+    {
+        return result.map_err(Failed::into_error);
     }
     let mut first = true;
     let result = loop {
@@ -80,7 +87,8 @@ async fn attempts(
     outlet.finish(result).await
 }
 
-async fn attempt(
+/// Runs a plan once on a connection.
+pub(super) async fn attempt(
     shared: &Shared,
     plan: &Plan,
     limits: Limits,
@@ -94,9 +102,13 @@ async fn attempt(
     let queries = keep_if_refused(queries(shared, lease, plan, values).await, lease)?;
     let Queries { main, etag } = queries;
     let mode = if etag.is_some() { Mode::Snapshot } else { Mode::Read };
-    let one_is = |query: &Ready<'_>| query.resolved.is_plain(&shared.watch);
+    let one_is = |query: &Ready<'_>| query.resolved.is_plain(lease.watch(shared));
     let is_plain = one_is(&main) && etag.as_ref().is_none_or(one_is);
     let opening = Opening::new(shared, lease, plan, (mode, is_plain), limits.deadline).await?;
+    if !lease.may_answer() {
+        lease.keep();
+        return Err(Failed::Own(ExecuteError::Busy));
+    }
     let closing = Closing { commit: true, clean: !is_plain };
     let outcome = match etag {
         None => rows(plan, limits, lease, outlet, (Some(&opening), closing), &main, None).await,

@@ -15,7 +15,7 @@ use super::connect::Connection;
 use super::error::words;
 use super::infer::{Inferred, code, infer};
 use super::lane::Failed;
-use super::plain::{Facts, Watch, facts};
+use super::plain::{Facts, Moment, Watch, facts};
 use super::shape::{self, Cast};
 use crate::data::ExecuteError;
 
@@ -172,7 +172,7 @@ pub(super) struct Resolved {
     identifiers: Vec<String>,
     writes: bool,
     /// What its names mean, and when that was found out.
-    facts: Mutex<Option<(u64, Facts)>>,
+    facts: Mutex<Vec<(Moment, Facts)>>,
 }
 
 impl Resolved {
@@ -187,8 +187,9 @@ impl Resolved {
 
     /// What its names mean; none when that may have changed.
     pub(super) fn facts(&self, watch: &Watch) -> Option<Facts> {
-        let found = *self.facts.lock().unwrap_or_else(PoisonError::into_inner);
-        found.filter(|(epoch, _)| watch.epoch() == Some(*epoch)).map(|(_, facts)| facts)
+        let moment = watch.moment()?;
+        let found = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        found.iter().find(|(found, _)| *found == moment).map(|(_, facts)| *facts)
     }
 
     /// Whether it leaves its connection as it was.
@@ -201,9 +202,12 @@ impl Resolved {
         if self.facts(watch).is_some() {
             return;
         }
-        let epoch = watch.epoch();
+        let Some(moment) = watch.moment() else { return };
         let found = facts(client, &self.identifiers, self.writes).await;
-        *self.facts.lock().unwrap_or_else(PoisonError::into_inner) = epoch.map(|epoch| (epoch, found));
+        let mut known = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        // One for each server.
+        known.retain(|(other, _)| other.watch != moment.watch);
+        known.push((moment, found));
     }
 
     /// The most bytes that all its rows take; none when that is not known.

@@ -196,7 +196,10 @@ impl Refused {
 
 /// An opening of ours that the database refuses is no fault of the handler or the caller.
 fn not_opened(error: Error) -> Failed {
-    if super::error::is_lost(&error) || super::error::is_outdated(&error) {
+    let of_server = [super::error::is_lost, super::error::is_outdated, super::error::is_in_recovery]
+        .iter()
+        .any(|is| is(&error));
+    if of_server {
         return Failed::Database(error);
     }
     let message = format!("no transaction could be opened: {}", super::error::words(&error));

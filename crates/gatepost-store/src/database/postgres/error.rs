@@ -14,8 +14,8 @@ impl From<Error> for DatabaseError {
             // Too many connections, lock not to be had in time, could not be serialized, deadlock, time-out.
             "53300" | "55P03" | "40001" | "40P01" | "57014" => Self::Busy,
             "53100" => Self::DiskFull,
-            // Unique rules; the last two are two processes that make the same schema or table.
-            "23505" | "42P06" | "42P07" => Self::Duplicate,
+            // Unique rules; the others are two processes that make the same schema, table or role.
+            "23505" | "42P06" | "42P07" | "42710" => Self::Duplicate,
             // Damaged pages, a table or column that is not there.
             "XX001" | "XX002" | "42P01" | "42703" | "3F000" => Self::Broken(text),
             // No permission, a server that only reads, an unknown database.

@@ -2,7 +2,9 @@
 
 mod check_config;
 mod copy_catalog;
+mod data_logins;
 mod demo;
+mod demo_data;
 mod explain;
 mod export;
 mod help;

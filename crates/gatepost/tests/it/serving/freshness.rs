@@ -4,6 +4,7 @@ use reqwest::StatusCode;
 
 use crate::backend::{Backend, on_both_catalogs};
 use crate::client::{Credentials, get, http};
+use crate::nodes::{HOST, free_port};
 use crate::process::{Shop, eventually_async, eventually_status, sqlite, unthrottled};
 use crate::server::{Folder, TestServer, gatepost};
 
@@ -91,8 +92,6 @@ struct Pair {
     ports: Vec<u16>,
 }
 
-const HOST: &str = "gatepost.test";
-
 impl Pair {
     fn start(catalog: Backend) -> Self {
         let folder = Folder::new("pair");
@@ -124,10 +123,6 @@ impl Pair {
         let request = http().get(self.url(node, "hr/hr/employees/")).header("host", HOST);
         request.bearer_auth(token).send().await.unwrap()
     }
-}
-
-pub(super) fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 async fn a_token_revoked_at_one_server_is_refused_by_the_other(catalog: Backend) {

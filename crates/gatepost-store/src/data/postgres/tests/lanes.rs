@@ -144,29 +144,18 @@ async fn killed_connections_are_replaced() {
     assert_eq!(fixture.number("select count(*) from t").await, 6);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_restart_of_the_database_heals_by_itself() {
-    let mut cluster = tokio::task::spawn_blocking(Cluster::start).await.unwrap();
+    let cluster = Cluster::start();
     let fixture = Fixture::on(&cluster, "create table t (n int)", |_| {}).await;
     let read = get(SourceType::QueryOneRow, "select count(*) as v from t");
     assert_eq!(fixture.text(&read, "").await, "{\"v\":0}");
-    cluster = tokio::task::spawn_blocking(move || {
-        cluster.down();
-        cluster
-    })
-    .await
-    .unwrap();
+    cluster.crash();
     let error = fixture.run(&read, "").await.unwrap_err();
     assert!(matches!(error, ExecuteError::Unavailable(_)), "{error:?}");
-    cluster = tokio::task::spawn_blocking(move || {
-        cluster.up();
-        cluster
-    })
-    .await
-    .unwrap();
+    cluster.start_again();
     assert_eq!(fixture.text(&read, "").await, "{\"v\":0}");
     assert!(fixture.run(&post("insert into t values (1)"), "").await.is_ok());
-    tokio::task::spawn_blocking(move || drop(cluster)).await.unwrap();
 }
 
 /// How many connections of the reader's login there are, by what they did last.
@@ -249,7 +238,7 @@ async fn functions_of_users_and_views_stay_off_the_shared_connections() {
 
 #[tokio::test]
 async fn a_login_with_power_over_the_server_is_refused() {
-    let cluster = tokio::task::spawn_blocking(cluster::shared).await.unwrap();
+    let cluster = tokio::task::spawn_blocking(cluster).await.unwrap();
     let fixture = Fixture::with("", |options| options.writer_url = cluster.url("postgres")).await;
     assert!(fixture.run(&get(SourceType::QueryOneRow, "select 1 as v"), "").await.is_ok());
     let error = fixture.run(&post("insert into t values (1)"), "").await.unwrap_err();

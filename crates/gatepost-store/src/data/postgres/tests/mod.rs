@@ -1,6 +1,5 @@
 //! The engine against a real server.
 
-mod cluster;
 mod lanes;
 mod leaks;
 mod reads;
@@ -28,7 +27,7 @@ use crate::data::{
     ConstraintKind, DataLocation, DataOptions, DataStore, DictionarySource, DictionaryView, ExecuteError,
     Limits, Precondition, Reply, ReplyBody, RowStream, SessionError, SessionResult, SessionValue,
 };
-use cluster::Cluster;
+use crate::postgres::{Cluster, PASSWORD, cluster};
 
 /// A store on a schema of its own, with a login for each lane.
 struct Fixture {
@@ -43,7 +42,7 @@ impl Fixture {
     }
 
     async fn with(script: &str, change: impl FnOnce(&mut PostgresOptions)) -> Self {
-        let cluster = tokio::task::spawn_blocking(cluster::shared).await.unwrap();
+        let cluster = tokio::task::spawn_blocking(cluster).await.unwrap();
         Self::on(cluster, script, change).await
     }
 
@@ -53,7 +52,8 @@ impl Fixture {
         let admin = connect(&cluster.url("postgres")).await;
         let [reader, writer, owner] = ["reader", "writer", "owner"].map(|role| format!("{schema}_{role}"));
         let text = format!(
-            "create role {reader} login; create role {writer} login; create role {owner} login;
+            "create role {reader} login password '{PASSWORD}'; create role {writer} login password '{PASSWORD}';
+             create role {owner} login password '{PASSWORD}';
              create schema {schema} authorization {owner};
              grant usage on schema {schema} to {reader}, {writer};
              set role {owner}; set search_path = {schema};
@@ -64,9 +64,10 @@ impl Fixture {
              ;reset role"
         );
         admin.batch_execute(&text).await.unwrap();
-        let mut options = PostgresOptions::new(cluster.url(&reader), &schema);
-        options.writer_url = cluster.url(&writer);
-        options.owner_url = cluster.url(&owner);
+        let url = |login| cluster.login(login, "postgres");
+        let mut options = PostgresOptions::new(url(&reader), &schema);
+        options.writer_url = url(&writer);
+        options.owner_url = url(&owner);
         change(&mut options);
         let location = DataLocation::Postgres(Box::new(options));
         let store = DataStore::open(&location, DataOptions::default()).unwrap();

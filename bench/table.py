@@ -1,0 +1,39 @@
+"""The table of figures and its place in the documentation."""
+
+import datetime
+import os
+import sys
+from pathlib import Path
+
+DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "explanation" / "performance.md"
+
+
+def met(good):
+    return "yes" if good else "no"
+
+
+def markdown(rows, options, other):
+    """Rows of (what, the other's figure, ours, ratio, goal, met)."""
+    command = " ".join([f"bench/{Path(sys.argv[0]).name}", *sys.argv[1:]])
+    today = datetime.date.today().isoformat()
+    lines = [
+        f"Made by `{command}` on {today}, {os.cpu_count()} cores (load generator included), medians of "
+        f"{options.rounds} alternating windows of {options.seconds} s; ratios are medians of each round's.",
+        "",
+        f"| what | {other} | Gatepost | ratio | goal | met |",
+        "|---|---|---|---|---|---|",
+        *("| " + " | ".join(row) + " |" for row in rows),
+    ]
+    return "\n".join(lines)
+
+
+def write(name, table):
+    """Puts the table between the markers of this name."""
+    begin, end = f"<!-- {name} begins -->", f"<!-- {name} ends -->"
+    text = DOCUMENT.read_text()
+    head, _, rest = text.partition(begin)
+    _, found, tail = rest.partition(end)
+    if not found:
+        raise SystemExit(f"{DOCUMENT} has lost its markers {begin} and {end}")
+    DOCUMENT.write_text(f"{head}{begin}\n{table}\n{end}{tail}")
+    print(f"Written to {DOCUMENT}", file=sys.stderr)
