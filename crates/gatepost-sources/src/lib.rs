@@ -6,6 +6,7 @@ pub mod address;
 pub mod cron;
 pub mod datum;
 pub mod definition;
+pub mod discovery;
 pub mod egress;
 pub mod error;
 pub mod filter;
