@@ -8,12 +8,12 @@ use gatepost_store::catalog::DatabaseError;
 use super::App;
 
 /// How far this node's clock and the catalog's may be apart.
-const CLOCKS_APART_MAX_MS: i64 = 5_000;
+pub(super) const CLOCKS_APART_MAX_MS: i64 = 5_000;
 
 impl App {
     /// How long ago the catalog's revision was last confirmed, in milliseconds.
     pub fn stale_ms(&self) -> i64 {
-        self.clock.now_ms() - self.confirmed_ms.load(Ordering::Acquire)
+        self.clock.steady_ms() - self.confirmed_steady_ms.load(Ordering::Acquire)
     }
 
     /// Whether this process's view is too old to decide anything by.
@@ -31,15 +31,20 @@ impl App {
         self.stopping.load(Ordering::Acquire)
     }
 
-    /// Asks the catalog's machine for the time, if it can be another machine.
+    /// Asks the catalog's machine for the time, if it can be another machine. The question was answered somewhere
+    /// between two looks at our clock, so only what is outside of them is a difference: a slow answer is none.
     pub fn compare_clocks(&self) -> Result<(), DatabaseError> {
         let before_ms = self.clock.now_ms();
         if let Some(theirs_ms) = self.store.clock_ms()? {
-            // The question was answered somewhere between.
-            let ours_ms = i64::midpoint(before_ms, self.clock.now_ms());
-            self.clock_ahead_ms.store(ours_ms - theirs_ms, Ordering::Release);
+            let ahead_ms = (before_ms - theirs_ms).max(0) + (self.clock.now_ms() - theirs_ms).min(0);
+            self.clock_ahead_ms.store(ahead_ms, Ordering::Release);
         }
         Ok(())
+    }
+
+    /// Whether the clocks of this node and of the catalog are too far apart.
+    pub(super) fn clocks_differ(&self) -> bool {
+        self.clock_ahead_ms.load(Ordering::Acquire).abs() > CLOCKS_APART_MAX_MS
     }
 
     /// Why this process should get no requests now; nothing when it is ready.
@@ -55,7 +60,7 @@ impl App {
             problems.push("the data of a schema cannot be opened".to_owned());
         }
         let ahead_ms = self.clock_ahead_ms.load(Ordering::Acquire);
-        if ahead_ms.abs() > CLOCKS_APART_MAX_MS {
+        if self.clocks_differ() {
             let side = if ahead_ms > 0 { "ahead of" } else { "behind" };
             let seconds = ahead_ms.abs() / 1_000;
             problems.push(format!("the clock of this node is {seconds} s {side} the catalog's"));

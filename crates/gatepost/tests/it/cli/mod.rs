@@ -2,6 +2,7 @@
 
 mod check_config;
 mod copy_catalog;
+mod data_logins;
 mod demo;
 mod demo_data;
 mod explain;

@@ -2,30 +2,21 @@
 //! here depends on time.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
+use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use gatepost::app::clock::Clock;
 use gatepost::app::key_file::KeySource;
-use gatepost::app::{App, Open};
 use gatepost::config::Config;
-use gatepost::http::server::Listener;
 use reqwest::{StatusCode, Version};
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 
 use crate::balancer::Balancer;
+use crate::inside::Inside;
 use crate::process::{Shop, eventually, eventually_async};
 use crate::server::is_complete;
 
-/// A server in this process.
-struct Ending {
-    address: SocketAddr,
-    asked: Option<oneshot::Sender<()>>,
-    drained: Option<oneshot::Sender<()>>,
-    end: JoinHandle<()>,
-}
+/// A server that this test stops.
+struct Ending(Inside);
 
 impl Ending {
     fn serve(shop: &Shop, configure: impl FnOnce(&mut Config)) -> Self {
@@ -35,23 +26,14 @@ impl Ending {
     fn serve_on(socket: TcpListener, shop: &Shop, configure: impl FnOnce(&mut Config)) -> Self {
         let folder = shop.0.path();
         let mut config = Config::load(folder, None, []).unwrap();
-        config.server.listen = socket.local_addr().unwrap();
         configure(&mut config);
-        let address = config.server.listen;
         let keys = KeySource::File(folder.join("keys.toml"));
-        let app = Arc::new(App::open(config, keys, Clock::System, Open::Existing).unwrap());
-        let (asked, drained) = (oneshot::channel(), oneshot::channel());
-        let listener = Listener::new(socket, &app).unwrap();
-        let end = tokio::spawn(async move {
-            let told = async |signal: oneshot::Receiver<()>| signal.await.unwrap();
-            listener.serve(app, told(asked.1), told(drained.1)).await;
-        });
-        Self { address, asked: Some(asked.0), drained: Some(drained.0), end }
+        Self(Inside::serve(socket, config, keys, Clock::System))
     }
 
     /// Tells it to stop, and waits until it says so.
     fn leave(&mut self) {
-        self.asked.take().unwrap().send(()).unwrap();
+        self.0.ask_to_stop();
         let ready = || self.ask("/readyz");
         eventually("it is not ready", || ready().contains("503 Service Unavailable"));
         assert!(ready().ends_with("this node is stopping\n"), "{}", ready());
@@ -59,17 +41,17 @@ impl Ending {
 
     /// Ends the time in which others take over.
     fn finish(&mut self) {
-        self.drained.take().unwrap().send(()).unwrap();
+        self.0.end_the_drain();
     }
 
     fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.address).unwrap();
+        let stream = TcpStream::connect(self.0.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         stream
     }
 
     fn send(&self, stream: &mut TcpStream, path: &str) {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.address);
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.0.address);
         stream.write_all(request.as_bytes()).unwrap();
     }
 
@@ -113,11 +95,11 @@ async fn a_server_that_leaves_serves_whoever_comes_and_asks_them_to_move_on() {
         assert!(ends(stream));
     }
     assert!(server.ask("/ords/shop/none").starts_with("HTTP/1.1 401 "), "what is locked stays locked");
-    assert!(!server.end.is_finished());
+    assert!(!server.0.has_ended());
 
     server.finish();
-    eventually("new connections are refused", || TcpStream::connect(server.address).is_err());
-    server.end.await.unwrap();
+    eventually("new connections are refused", || TcpStream::connect(server.0.address).is_err());
+    server.0.ended();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -130,7 +112,7 @@ async fn what_waits_in_the_kernels_queue_is_served_before_the_listener_closes() 
     for stream in &mut waiting {
         server.send(stream, "/healthz");
     }
-    server.asked.take().unwrap().send(()).unwrap();
+    server.0.ask_to_stop();
     server.finish();
     assert!(ends(&mut first));
     for stream in &mut waiting {
@@ -138,8 +120,8 @@ async fn what_waits_in_the_kernels_queue_is_served_before_the_listener_closes() 
         stream.read_to_string(&mut text).unwrap();
         assert!(text.starts_with("HTTP/1.1 200 OK\r\n") && text.ends_with("ok\n"), "{text}");
     }
-    server.end.await.unwrap();
-    assert!(TcpStream::connect(server.address).is_err());
+    server.0.ended();
+    assert!(TcpStream::connect(server.0.address).is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -175,7 +157,7 @@ async fn http2_connections_are_told_to_go_and_lose_nothing() {
     }
     assert_eq!(balancer.connections(), 1);
 
-    server.asked.take().unwrap().send(()).unwrap();
+    server.0.ask_to_stop();
     eventually_async("the client moves to another connection", async || {
         assert_eq!(ask("/healthz").await, ok());
         balancer.connections() == 2
@@ -185,7 +167,7 @@ async fn http2_connections_are_told_to_go_and_lose_nothing() {
     assert_eq!((status, text.as_str()), (StatusCode::SERVICE_UNAVAILABLE, "this node is stopping\n"));
     server.finish();
     // The client keeps its connection; the server tells it to go and does not wait for it.
-    server.end.await.unwrap();
+    server.0.ended();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -196,7 +178,7 @@ async fn requests_that_do_not_end_hold_the_server_up_for_so_long_and_no_longer()
     let head = format!(
         "POST /ords/shop/oauth/token HTTP/1.1\r\nHost: {}\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\
          Content-Type: application/x-www-form-urlencoded\r\n\r\n",
-        server.address
+        server.0.address
     );
     stream.write_all(head.as_bytes()).unwrap();
     let mut buffer = [0; 12];
@@ -204,5 +186,5 @@ async fn requests_that_do_not_end_hold_the_server_up_for_so_long_and_no_longer()
     assert_eq!(&buffer, b"HTTP/1.1 100");
     server.leave();
     server.finish();
-    server.end.await.unwrap();
+    server.0.ended();
 }
