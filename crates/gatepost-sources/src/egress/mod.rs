@@ -154,7 +154,8 @@ impl std::error::Error for EgressDenied {}
 
 impl From<EgressDenied> for crate::error::SourceError {
     fn from(denied: EgressDenied) -> Self {
-        Self::new(crate::error::Code::EgressDenied).with_detail(denied.to_string())
+        let detail = denied.to_string();
+        Self::new(crate::error::Code::EgressDenied).with_host(denied.subject).with_detail(detail)
     }
 }
 
