@@ -37,7 +37,7 @@ pub struct Operation {
     pub parameters: Vec<Parameter>,
     /// The JSON body; `${name}` is a column or a parameter. A text that is nothing but `${name}` keeps its type.
     pub body: Option<Value>,
-    /// Where the row stands in the answer; absent: as in `rows` of a single-row source, the whole body.
+    /// Where the row stands in the answer; absent: the body is the row.
     pub select: Option<Pointer>,
 }
 

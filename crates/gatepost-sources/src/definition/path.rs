@@ -25,8 +25,8 @@ pub fn check_base_url(key: &str, text: &str) -> Checked<String> {
     if text.contains(|c: char| c.is_control() || c.is_whitespace() || c == '\\') {
         return refuse("a URL has no spaces, control characters or backslashes");
     }
-    if text.contains(['?', '#']) {
-        return refuse("a base URL has no query and no fragment");
+    if text.contains(['?', '#', '{', '}']) {
+        return refuse("a base URL has no query, no fragment and no placeholders");
     }
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
     // The parser would skip slashes until it finds a host.
@@ -40,8 +40,16 @@ pub fn check_base_url(key: &str, text: &str) -> Checked<String> {
     let Ok(url) = Url::parse(text) else {
         return refuse("this is not a URL with a host");
     };
-    if matches!(url.host(), None | Some(Host::Domain(""))) {
-        return refuse("the URL has no host");
+    let is_name = |name: &str| {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+        !name.is_empty() && name.chars().all(allowed)
+    };
+    match url.host() {
+        None => return refuse("the URL has no host"),
+        Some(Host::Domain(name)) if !is_name(name) => {
+            return refuse("the host has characters that no name has");
+        }
+        Some(_) => {}
     }
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
@@ -139,6 +147,10 @@ mod tests {
             " https://hr.example.com/",
             "https://hr.example.com:99999/",
             "https://hr example.com/",
+            "https://{tenant}.example.com/",
+            "https://hr.example.com/{tenant}",
+            "https://hr*.example.com/",
+            "https://hr,example.com/",
         ] {
             assert!(check_base_url("base_url", text).is_err(), "{text}");
         }

@@ -29,10 +29,8 @@ impl SecretReach {
             };
             let api = find_server(&source.server);
             urls.extend(api.map(|server| server.base_url.clone()));
-            if let Some(path) = &auth.token_path {
-                let server = auth.server.as_deref().map_or(api, &find_server);
-                urls.extend(server.map(|server| format!("{}/{path}", server.base_url)));
-            }
+            let token_server = auth.server.as_deref().map_or(api, &find_server);
+            urls.extend(token_server.and_then(|server| auth.token_url(server, None)));
         }
         Self(urls)
     }

@@ -12,6 +12,7 @@ use super::{
     ParameterLocation, Placement, RemoteServer, Rows, ServerKind, Sync, check_between, check_comments,
     check_count, check_name, credential, words,
 };
+use crate::address::join;
 
 const RULES_MAX: usize = 20;
 const HOUR_MS: u64 = 3_600_000;
@@ -367,6 +368,12 @@ impl RestSource {
 }
 
 impl SourceAuth {
+    /// The URL of the token endpoint, below the token server or, without one, below the API's server.
+    pub fn token_url(&self, api: &RemoteServer, token_server: Option<&RemoteServer>) -> Option<String> {
+        let server = token_server.unwrap_or(api);
+        self.token_path.as_deref().map(|path| join(&server.base_url, path))
+    }
+
     fn check(&mut self) -> Checked {
         check_name("credential", &self.credential)?;
         if let Some(server) = &self.server {

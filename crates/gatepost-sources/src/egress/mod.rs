@@ -6,6 +6,7 @@
 //! cloud providers' metadata services.
 
 mod cidr;
+mod hop;
 mod range;
 
 #[cfg(test)]
@@ -16,6 +17,7 @@ use core::net::{IpAddr, SocketAddr};
 use url::{Host, Url};
 
 pub use cidr::Cidr;
+pub use hop::{HOP_HEADER, HOPS_MAX, next_hop};
 use range::{Range, embedded, range_of};
 
 /// Names of metadata services, which hand out the machine's own credentials.
@@ -152,7 +154,8 @@ impl std::error::Error for EgressDenied {}
 
 impl From<EgressDenied> for crate::error::SourceError {
     fn from(denied: EgressDenied) -> Self {
-        Self::new(crate::error::Code::EgressDenied).with_detail(denied.to_string())
+        let detail = denied.to_string();
+        Self::new(crate::error::Code::EgressDenied).with_host(denied.subject).with_detail(detail)
     }
 }
 

@@ -71,12 +71,12 @@ impl Pager {
     fn after_ords(&mut self, it: &OrdsPaging, response: &PageResponse<'_>) -> Next {
         let Some(body) = response.body else { return Ok(None) };
         let member = |name: &str| Pointer::of(&[name]);
+        if body.find(&member("hasMore")).is_none() {
+            return self.after_link(ords_link(body), response.url);
+        }
         if body.whole(&member("offset")).is_some_and(|offset| offset != self.position.offset) {
             let detail = "the server answers with another offset than was asked for";
             return Err(SourceError::new(Code::PageLoop).with_detail(detail));
-        }
-        if body.find(&member("hasMore")).is_none() {
-            return self.after_link(ords_link(body), response.url);
         }
         if !body.flag(&member("hasMore")) {
             return Ok(None);

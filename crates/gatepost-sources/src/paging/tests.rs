@@ -206,6 +206,21 @@ fn next_links_are_followed_once_each() {
 }
 
 #[test]
+fn ords_links_are_followed_where_has_more_is_absent() {
+    let server = |request: &PageRequest| {
+        let offset = request.url.as_ref().map_or(0, |url| url.query().unwrap()[7..].parse::<u64>().unwrap());
+        let links = if offset < 4 {
+            format!(r#"{{"rel":"next","href":"?offset={}"}}"#, offset + 2)
+        } else {
+            String::new()
+        };
+        plain(format!(r#"{{"items":[{}],"offset":{offset},"links":[{links}]}}"#, items(offset, offset + 2)))
+    };
+    let fetched = all(&source(ORDS), &server);
+    assert_eq!((fetched.rows.len(), fetched.end), (6, Step::Done).clone());
+}
+
+#[test]
 fn a_server_that_clamps_sizes_loses_no_rows() {
     for clamp in [7, 25, 100, 1_000] {
         for total in [0, 1, 99, 100, 101, 250] {

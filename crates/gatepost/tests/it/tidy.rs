@@ -46,7 +46,6 @@ const LEAVES: [(&str, &[&str]); 4] = [
             "secrecy",
             "serde",
             "serde_json",
-            "thiserror",
             "toml",
             "url",
         ],
