@@ -10,6 +10,7 @@ use bytes::Bytes;
 use gatepost_sources::address::ValidFor;
 use gatepost_sources::definition::{Credential, Id, SourceAuth};
 use gatepost_sources::error::{Code, Redactor, SourceError};
+use gatepost_sources::retry::fraction;
 use gatepost_sources::token::{
     ANSWER_BYTES_MAX, CacheKey, Grant, Lease, LeaseState, Warning, failure_memory, read_answer,
     refresh_delay, token_request,
@@ -22,6 +23,10 @@ use super::{Call, Outbound};
 
 /// Tokens that are remembered; beyond it those that have ended go, and then all.
 const TOKENS_MAX: usize = 10_000;
+
+/// How often a token request is made when the server is in trouble, and the first pause between.
+const TRIES: u32 = 3;
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// How long a token request may take.
 const TOTAL: Duration = Duration::from_secs(10);
@@ -192,7 +197,7 @@ impl Outbound {
         failures: &mut Failures,
     ) -> Result<Token, SourceError> {
         let sent_at = self.tokens.now();
-        match self.request_token(endpoint).await {
+        match self.request_token_patiently(endpoint).await {
             Ok(grant) => {
                 *failures = Failures::default();
                 let random = self.random();
@@ -214,6 +219,21 @@ impl Outbound {
                 Err(error)
             }
         }
+    }
+
+    /// A server in trouble is asked again, twice: asking for a token changes nothing.
+    async fn request_token_patiently(&self, endpoint: &TokenEndpoint) -> Result<Grant, SourceError> {
+        let mut pause = PAUSE;
+        for _ in 1..TRIES {
+            match self.request_token(endpoint).await {
+                Err(error) if is_passing(error.code) => {
+                    tokio::time::sleep(pause / 2 + fraction(pause / 2, self.random())).await;
+                    pause *= 2;
+                }
+                result => return result,
+            }
+        }
+        self.request_token(endpoint).await
     }
 
     async fn request_token(&self, endpoint: &TokenEndpoint) -> Result<Grant, SourceError> {
@@ -257,6 +277,11 @@ impl TokenEndpoint {
         let key = CacheKey::new(self.url.as_str(), &self.credential, &self.auth);
         key.ok_or_else(|| Code::DefinitionBroken.into())
     }
+}
+
+/// Whether the same request may find the server well again in a moment.
+fn is_passing(code: Code) -> bool {
+    matches!(code, Code::TokenHttp(500..=599) | Code::ConnectFailed | Code::ApiAborted)
 }
 
 /// The codes that say which of the two endpoints it was.

@@ -1,5 +1,7 @@
 //! Calls to servers that misbehave, and calls that must not be made.
 
+mod fetching;
+
 use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -280,8 +282,15 @@ async fn certificates_are_checked_and_failures_named() {
         let result = outbound.call(call).await;
         assert_eq!(result.as_ref().err().map(|error| error.code), wanted, "{result:?}");
     }
-    let plain = Peer::start(|_| ok("", b"{}")).await;
-    let error = refused(&outbound, &format!("https://127.0.0.1:{}/", plain.port)).await;
+    let plain = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = plain.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = plain.accept().await {
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+            let _ = stream.read(&mut [0; 4096]).await;
+        }
+    });
+    let error = refused(&outbound, &format!("https://{address}/")).await;
     assert_eq!(error.code, Code::TlsFailed, "{error:?}");
 }
 
