@@ -2,7 +2,9 @@
 
 use gatepost_plsql::Value;
 use gatepost_rest::definition::Id;
-use gatepost_sources::definition::{Audit, DefinitionError, RemoteServer, RestSource, ServerKind};
+use gatepost_sources::definition::{
+    Audit, CacheScope, DefinitionError, RemoteServer, RestSource, ServerKind,
+};
 use gatepost_store::catalog::Catalog;
 
 use super::refusal::{Refusal, code};
@@ -86,8 +88,27 @@ fn define_rest_source(scope: &mut Scope<'_>, bound: &Bound) -> Result<Value, Ref
         "name" => Refusal::invalid("p_name", broken.rule),
         _ => Refusal::invalid("p_definition", broken),
     })?;
+    refuse_unavailable(&source)?;
     put_rest_source(scope, schema, source)?;
     Ok(NOTHING)
+}
+
+/// Refuses parts of a definition that nothing would act on yet.
+fn refuse_unavailable(source: &RestSource) -> Result<(), Refusal> {
+    let computed = source.rows.columns.iter().any(|column| column.kind().is_none());
+    let asked = [
+        (source.sync.is_some(), "synchronisation (`sync`)"),
+        (source.cache.scope != CacheScope::Off, "keeping rows in memory (`cache`)"),
+        (source.rows.query.is_some(), "SQL over the rows (`rows.query`)"),
+        (computed, "computed columns (`sql`)"),
+        (source.operations.iter().next().is_some(), "operations (`op`)"),
+    ];
+    match asked.into_iter().find(|(asked, _)| *asked) {
+        Some((_, what)) => {
+            Err(Refusal::not_available(&format!("p_definition: {what}")).at_argument("p_definition"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Puts a checked source, new or changed, into the catalog.

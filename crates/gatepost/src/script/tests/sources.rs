@@ -90,6 +90,23 @@ fn broken_definitions_are_refused_with_argument_and_line() {
 }
 
 #[test]
+fn parts_that_nothing_acts_on_are_not_accepted() {
+    let host = intranet();
+    for part in [
+        "cache = { scope = \"all\", ttl = \"60s\" }",
+        "[sync]\ntable = \"t\"\nmode = \"append\"",
+        "[op.delete]\nmethod = \"DELETE\"",
+        "[rows]\ncolumns = [ { name = \"n\", type = \"integer\" } ]\nquery = \"select n from rows\"",
+        "[rows]\ncolumns = [ { name = \"n\", type = \"integer\" }, { name = \"m\", sql = \"n * 2\" } ]",
+    ] {
+        let shown = host.refused_block(&format!(
+            "gatepost.define_rest_source('s', 'server = \"hr_api\"\npath = \"x\"\n{part}');"
+        ));
+        assert!(shown.contains("not available yet"), "{part}: {shown}");
+    }
+}
+
+#[test]
 fn what_sources_use_is_not_dropped() {
     let host = intranet();
     for call in
