@@ -1,0 +1,3 @@
+//! What only PostgreSQL has: several nodes on one catalog, and a database that can be away.
+
+mod nodes;
