@@ -4,7 +4,10 @@
 mod backend;
 mod cli;
 mod client;
+mod folder;
+mod holder;
 mod oauth;
+mod outage;
 mod postgres;
 mod process;
 mod rest;

@@ -5,8 +5,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use reqwest::StatusCode;
 
 use crate::client::get;
+use crate::folder::Folder;
 use crate::process::{Shop, call, sqlite};
-use crate::server::{Folder, TestServer};
+use crate::server::TestServer;
 
 #[tokio::test]
 async fn an_existing_database_is_published_and_its_rows_stay() {
@@ -34,9 +35,8 @@ fn run_again_it_changes_nothing() {
     shop.script("begin ords.define_module('kept', '/kept/'); end;").ok();
     let read = |name: &str| std::fs::read(shop.0.path().join(name)).unwrap();
     let (keys, config, revision) = (read("keys.toml"), read("gatepost.toml"), shop.revision());
-    let data = format!("sqlite:{}", shop.0.path().join("shop.db").display());
     for _ in 0..2 {
-        call(&["init", shop.dir(), "--data-url", &data, "--schema", "shop"]).ok();
+        shop.init().ok();
     }
     assert_eq!((keys, config, revision), (read("keys.toml"), read("gatepost.toml"), shop.revision()));
     assert_eq!(shop.lines("select name from user_ords_modules"), ["kept"]);

@@ -1,4 +1,5 @@
-//! Commands that are there for PostgreSQL: logins, and a catalog that moves.
+//! Commands and options that are there for PostgreSQL: logins, and a catalog that moves.
 
 mod copy_catalog;
+mod demo_data;
 mod init_db;
