@@ -16,7 +16,7 @@ mod template;
 use serde::{Deserialize, Serialize};
 
 pub use handler::{Handler, Method, SourceType};
-pub use module::Module;
+pub use module::{Module, ReadsFrom};
 pub use parameter::{Parameter, ParameterAccess, ParameterSource, ParameterType};
 pub use privilege::Privilege;
 pub use public_entry::PublicEntry;

@@ -24,10 +24,43 @@ pub struct Module {
     pub comments: Option<String>,
     /// Origins that browsers may call from (scheme, host, port), or `*`.
     pub origins_allowed: Vec<String>,
+    /// Where the rows of its GET handlers come from.
+    #[serde(default)]
+    pub reads_from: ReadsFrom,
     /// The templates, in the order they were defined.
     pub templates: Vec<Template>,
     /// Who and when.
     pub audit: Audit,
+}
+
+/// The servers that may answer a query, where a schema's data has replicas.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum ReadsFrom {
+    /// A replica that is not older than the operator allows, or the primary.
+    #[default]
+    Replica,
+    /// The primary, so that whoever wrote reads what was written.
+    Primary,
+}
+
+impl ReadsFrom {
+    /// Reads `REPLICA` or `PRIMARY`, in any letter case.
+    pub fn parse(text: &str) -> Result<Self, InvalidDefinition> {
+        match text.to_ascii_uppercase().as_str() {
+            "REPLICA" => Ok(Self::Replica),
+            "PRIMARY" => Ok(Self::Primary),
+            _ => Err(InvalidDefinition::new("p_from", format!("`{text}` is not one of REPLICA, PRIMARY"))),
+        }
+    }
+
+    /// The stored spelling.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Replica => "REPLICA",
+            Self::Primary => "PRIMARY",
+        }
+    }
 }
 
 impl Module {

@@ -19,6 +19,7 @@ pub use body::RequestBody;
 pub(crate) use page::QUERY;
 pub use page::{PageSettings, Window};
 
+use crate::definition::ReadsFrom;
 use crate::source::{CompiledSource, Implicit, Slot, SlotSource};
 
 /// What a request brings for the binds of a source.
@@ -83,6 +84,8 @@ pub struct Plan {
     pub kept_query: String,
     /// Who asks, for databases that decide by row; set by the caller where they do.
     pub principal: Option<Arc<Principal>>,
+    /// Which servers may answer it. The primary, unless the caller says that a somewhat older answer will do.
+    pub reads_from: ReadsFrom,
 }
 
 /// Who asks.
@@ -134,7 +137,15 @@ pub fn plan(
         .iter()
         .map(|slot| bind(slot, source, &window, values))
         .collect::<Result<Vec<_>, PlanError>>()?;
-    Ok(Plan { source: Arc::clone(source), values: binds, window, links, kept_query, principal: None })
+    Ok(Plan {
+        source: Arc::clone(source),
+        values: binds,
+        window,
+        links,
+        kept_query,
+        principal: None,
+        reads_from: ReadsFrom::Primary,
+    })
 }
 
 fn bind(

@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::definition::{Audit, Handler, Method, Parameter, ParameterAccess, ParameterSource, ParameterType};
+use crate::definition::{
+    Audit, Handler, Method, Parameter, ParameterAccess, ParameterSource, ParameterType, ReadsFrom,
+};
 use crate::plan::{BindValue, LinkBase, Plan, Window};
 use crate::source::{CompiledSource, compile};
 use crate::sql::Dialect;
@@ -41,6 +43,7 @@ fn plan(source_type: SourceType, limit: u64, offset: u64) -> Plan {
         },
         kept_query: String::new(),
         principal: None,
+        reads_from: ReadsFrom::Primary,
     }
 }
 

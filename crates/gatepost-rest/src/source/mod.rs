@@ -97,6 +97,8 @@ pub enum Paging {
 pub struct Hints {
     /// The last answer was too large for one buffer.
     pub streams: AtomicBool,
+    /// A replica cannot run it: it needs what only a primary does.
+    pub needs_primary: AtomicBool,
     /// 0: not known, 1: more than one row is touched, 2: one row by a unique key.
     pub point: AtomicU8,
 }

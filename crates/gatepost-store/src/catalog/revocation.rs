@@ -50,13 +50,24 @@ impl Revocations {
         self.tokens.values().filter(|entry| entry.client == client).count()
     }
 
+    /// Whether an entry outlived its token and the grace period.
+    pub fn has_expired(&self, now_ms: i64) -> bool {
+        self.tokens.values().any(|entry| !entry.counts(now_ms))
+    }
+
     /// Leaves out what outlived its token and the grace period.
     pub fn forget_expired(&mut self, now_ms: i64) {
-        self.tokens.retain(|_, entry| entry.expires_ms + REVOCATION_GRACE_MS > now_ms);
+        self.tokens.retain(|_, entry| entry.counts(now_ms));
     }
 
     pub(crate) fn insert(&mut self, token: TokenId, entry: RevokedToken) {
         self.tokens.insert(token, entry);
+    }
+}
+
+impl RevokedToken {
+    fn counts(&self, now_ms: i64) -> bool {
+        self.expires_ms.saturating_add(REVOCATION_GRACE_MS) > now_ms
     }
 }
 

@@ -134,12 +134,7 @@ impl CatalogStore {
     }
 
     /// Puts a token on the deny list. When this returns, the entry is on disk.
-    pub fn revoke_token(
-        &self,
-        token: &TokenId,
-        entry: RevokedToken,
-        now_ms: i64,
-    ) -> Result<(), DatabaseError> {
+    pub fn revoke_token(&self, token: &TokenId, entry: RevokedToken) -> Result<(), DatabaseError> {
         self.database.transaction(Access::Write, |transaction| {
             // One statement: between a read and a write another process could take the same number.
             let mut revision = Parameter::Null;
@@ -161,9 +156,16 @@ impl CatalogStore {
                     revision,
                 ],
             )?;
+            Ok(())
+        })
+    }
+
+    /// Takes tokens off the deny list that expired a grace period ago.
+    pub fn forget_revocations(&self, now_ms: i64) -> Result<(), DatabaseError> {
+        self.database.transaction(Access::Write, |transaction| {
             transaction.execute(
-                "delete from revoked_token where expires_at_ms < $1",
-                &[Parameter::Integer(now_ms - REVOCATION_GRACE_MS)],
+                "delete from revoked_token where expires_at_ms <= $1",
+                &[Parameter::Integer(now_ms.saturating_sub(REVOCATION_GRACE_MS))],
             )?;
             Ok(())
         })

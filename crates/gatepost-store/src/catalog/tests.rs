@@ -183,11 +183,19 @@ fn a_revoked_token_is_seen_by_another_process_and_survives(home: &Home) {
     let store = home.create();
     let before = store.load().unwrap();
     let token = [7; 16];
-    store.revoke_token(&token, RevokedToken { client: 5, expires_ms: 2_000_000 }, 1_000_000).unwrap();
+    store.revoke_token(&token, RevokedToken { client: 5, expires_ms: 2_000_000 }).unwrap();
     let after = home.open().refresh(&before).unwrap().unwrap();
     assert!(after.revocations.contains(&token));
     assert_eq!(after.revocations.count_of(5), 1);
     assert!(!before.revocations.contains(&token));
+
+    // It outlives its token by ten minutes.
+    let known = Catalog::clone(&after);
+    store.forget_revocations(2_599_999).unwrap();
+    assert_eq!(home.open().load().unwrap().revocations.len(), 1);
+    assert!(!known.revocations.has_expired(2_599_999) && known.revocations.has_expired(2_600_000));
+    store.forget_revocations(2_600_000).unwrap();
+    assert!(home.open().load().unwrap().revocations.is_empty());
 }
 
 fn history_says_who_and_what_and_keeps_no_secret(home: &Home) {
@@ -225,7 +233,7 @@ fn revocations_at_the_same_moment_are_all_seen(home: &Home) {
                 let store = home.open();
                 for number in 0..10 {
                     let entry = RevokedToken { client: 5, expires_ms: 2_000_000 };
-                    store.revoke_token(&[process * 10 + number; 16], entry, 1_000_000).unwrap();
+                    store.revoke_token(&[process * 10 + number; 16], entry).unwrap();
                 }
             });
         }
@@ -279,7 +287,7 @@ fn a_copy_is_whole_and_no_token_is_good_for_both(home: &Home) {
     let id = changed.take_id();
     changed.clients.insert(id, Arc::new(client(id, schema_id)));
     let base = store.commit(&empty, &changed, &change()).unwrap();
-    store.revoke_token(&[1; 16], RevokedToken { client: id, expires_ms: i64::MAX }, 0).unwrap();
+    store.revoke_token(&[1; 16], RevokedToken { client: id, expires_ms: i64::MAX }).unwrap();
 
     for target in [Home::sqlite("copied"), Home::postgres("copied")] {
         let copy = store.copy_to(&target.place, &change(), &mut || 77).unwrap();

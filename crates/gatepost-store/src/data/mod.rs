@@ -126,6 +126,15 @@ pub struct Description {
     pub columns: Columns,
 }
 
+/// What a look at a replica found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplicaReport {
+    /// Its URL, without what could be a password.
+    pub name: String,
+    /// How old its answers are at most, or why it answers nothing.
+    pub behind: Result<Duration, String>,
+}
+
 /// A schema's data. Cloning shares it.
 #[derive(Clone, Debug)]
 pub struct DataStore(Engine);
@@ -210,6 +219,14 @@ impl DataStore {
         match &self.0 {
             Engine::Sqlite(_) => Ok(()),
             Engine::Postgres(engine) => engine.probe(),
+        }
+    }
+
+    /// Looks at each read replica once. Blocks.
+    pub fn replicas(&self) -> Result<Vec<ReplicaReport>, DataError> {
+        match &self.0 {
+            Engine::Sqlite(_) => Ok(Vec::new()),
+            Engine::Postgres(engine) => engine.replicas(),
         }
     }
 

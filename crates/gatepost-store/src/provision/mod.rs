@@ -3,13 +3,15 @@
 
 mod problems;
 mod statements;
+mod work;
 
 use crate::catalog::PostgresPlace;
-use crate::database::postgres::{PostgresDatabase, quoted};
-use crate::database::{Access, DatabaseError, Parameter, Transaction};
+use crate::database::postgres::PostgresDatabase;
+use crate::database::{Access, DatabaseError, Parameter};
 
 pub use problems::{data_login_problems, login_problems};
-pub use statements::{SchemaMaking, catalog_statements, data_statements, make_login_if_missing};
+pub use statements::printed;
+pub use work::Provision;
 
 /// The login that owns the catalog.
 pub const CATALOG_LOGIN: &str = "gatepost_catalog";
@@ -19,9 +21,6 @@ const NAME_LENGTH_MAX: usize = 63;
 
 /// What a name's beginning, its end and a number around a schema's name take.
 const AROUND_SCHEMA: usize = "gatepost__owner_1000".len();
-
-/// Roles are the whole cluster's: others can have taken a name.
-const NUMBERS_TRIED: u32 = 1_000;
 
 /// A login to make, with its password.
 #[derive(Clone)]
@@ -61,6 +60,15 @@ impl DataLogins {
     }
 }
 
+/// Whether a login that is to be made may get another name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// A name that is taken gets a number: the role can be another installation's.
+    Free,
+    /// The role of this name is ours; it is made if it is missing and else keeps its password.
+    Ours,
+}
+
 /// A schema that is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SchemaFound {
@@ -94,139 +102,20 @@ impl Administrator {
 
     /// The schema of this name, if there is one.
     pub fn find_schema(&self, name: &str) -> Result<Option<SchemaFound>, DatabaseError> {
-        self.0.transaction(Access::Read, |transaction| find_schema(transaction, name))
+        self.0.transaction(Access::Read, |transaction| Provision(transaction).find_schema(name))
     }
 
-    /// Makes a login and a schema of its own for a catalog, all or nothing. The name is numbered when it is taken. What
-    /// was made stays if `keep`, which gets to know it before, succeeds.
-    pub fn make_catalog<T, E: From<DatabaseError>>(
+    /// Makes logins and schemas in one transaction, which ends well if `work` does.
+    pub fn provision<T, E: From<DatabaseError>>(
         &self,
-        schema: &str,
-        login: Login,
-        keep: impl FnOnce(&Login) -> Result<T, E>,
+        work: impl FnOnce(&Provision<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.0.transaction(Access::Write, |transaction| {
-            let mut login = login;
-            make_logins(transaction, &mut [&mut login])?;
-            run(transaction, &catalog_statements(schema, &login.name, SchemaMaking::Make))?;
-            keep(&login)
-        })
-    }
-
-    /// Makes logins for data, and their schema when there is none, all or nothing. Names are numbered when one is
-    /// taken. What was made stays if `keep`, which gets to know it before, succeeds.
-    pub fn make_data<T, E: From<DatabaseError>>(
-        &self,
-        logins: DataLogins,
-        keep: impl FnOnce(&DataLogins) -> Result<T, E>,
-    ) -> Result<T, E> {
-        self.0.transaction(Access::Write, |transaction| {
-            let mut logins = logins;
-            let making = match find_schema(transaction, &logins.schema)? {
-                None => SchemaMaking::Make,
-                Some(_) => SchemaMaking::Keep,
-            };
-            make_logins(transaction, &mut [&mut logins.owner, &mut logins.read, &mut logins.write])?;
-            run(transaction, &data_statements(&logins, making))?;
-            keep(&logins)
-        })
-    }
-
-    /// Makes a schema of this login's own when there is none; it stays if `keep` succeeds.
-    pub fn make_schema<T, E: From<DatabaseError>>(
-        &self,
-        schema: &str,
-        keep: impl FnOnce() -> Result<T, E>,
-    ) -> Result<T, E> {
-        self.0.transaction(Access::Write, |transaction| {
-            if find_schema(transaction, schema)?.is_none() {
-                transaction.execute(&format!("create schema {}", quoted(schema)), &[])?;
-            }
-            keep()
-        })
-    }
-
-    /// Runs statements in one transaction.
-    pub fn apply(&self, statements: &[String]) -> Result<(), DatabaseError> {
-        self.0.transaction(Access::Write, |transaction| run(transaction, statements))
+        self.0.transaction(Access::Write, |transaction| work(&Provision(transaction)))
     }
 
     fn holds(&self, question: &str, parameters: &[Parameter<'_>]) -> Result<bool, DatabaseError> {
-        self.0.transaction(Access::Read, |transaction| holds(transaction, question, parameters))
+        self.0.transaction(Access::Read, |transaction| Provision(transaction).holds(question, parameters))
     }
-}
-
-fn find_schema(transaction: &dyn Transaction, name: &str) -> Result<Option<SchemaFound>, DatabaseError> {
-    let question = "select pg_get_userbyid(nspowner)::text,
-                           case when pg_has_role(current_user, nspowner, 'usage') then 1 else 0 end::bigint,
-                           (select count(*) from pg_class where relnamespace = pg_namespace.oid and relkind in ('r', 'p', 'v', 'm', 'f'))
-                      from pg_namespace where nspname = $1";
-    let mut found = None;
-    transaction.query(question, &[Parameter::Text(name)], &mut |row| {
-        found =
-            Some(SchemaFound { owner: row.text(0)?, ours: row.integer(1)? == 1, tables: row.integer(2)? });
-        Ok(())
-    })?;
-    Ok(found)
-}
-
-/// Makes all of these logins, under the first number that none of their names is taken with. A role that is there never
-/// gets another password: it may be another installation's.
-fn make_logins(transaction: &dyn Transaction, logins: &mut [&mut Login]) -> Result<(), DatabaseError> {
-    let names: Vec<String> = logins.iter().map(|login| login.name.clone()).collect();
-    for number in 1..=NUMBERS_TRIED {
-        for (login, name) in logins.iter_mut().zip(&names) {
-            login.name = if number == 1 { name.clone() } else { format!("{name}_{number}") };
-        }
-        if are_free(transaction, logins)? && make_unless_taken(transaction, logins)? {
-            return Ok(());
-        }
-    }
-    Err(DatabaseError::Other(format!("{} logins like {} are there already", NUMBERS_TRIED, names.join(", "))))
-}
-
-fn are_free(transaction: &dyn Transaction, logins: &[&mut Login]) -> Result<bool, DatabaseError> {
-    for login in logins {
-        let taken = "select 1 from pg_roles where rolname = $1";
-        if holds(transaction, taken, &[Parameter::Text(&login.name)])? {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-/// Somebody else can make the same login at this moment: then all of them get the next number.
-fn make_unless_taken(transaction: &dyn Transaction, logins: &[&mut Login]) -> Result<bool, DatabaseError> {
-    transaction.execute("savepoint logins", &[])?;
-    for login in logins {
-        match transaction.execute(&statements::make_login(login), &[]) {
-            Ok(_) => {}
-            Err(DatabaseError::Duplicate) => {
-                transaction.execute("rollback to savepoint logins", &[])?;
-                return Ok(false);
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    transaction.execute("release savepoint logins", &[])?;
-    Ok(true)
-}
-
-fn run(transaction: &dyn Transaction, statements: &[String]) -> Result<(), DatabaseError> {
-    statements.iter().try_for_each(|statement| transaction.execute(statement, &[]).map(|_| ()))
-}
-
-fn holds(
-    transaction: &dyn Transaction,
-    question: &str,
-    parameters: &[Parameter<'_>],
-) -> Result<bool, DatabaseError> {
-    let mut found = false;
-    transaction.query(question, parameters, &mut |_| {
-        found = true;
-        Ok(())
-    })?;
-    Ok(found)
 }
 
 #[cfg(test)]
@@ -238,11 +127,7 @@ mod tests {
         let password = || "s3cret-s3cret".to_owned();
         let logins = DataLogins::new("hr", password);
         let catalog = Login { name: CATALOG_LOGIN.into(), password: password() };
-        let mut statements = catalog_statements("gatepost", &catalog.name, SchemaMaking::MakeIfMissing);
-        statements.extend(data_statements(&logins, SchemaMaking::MakeIfMissing));
-        for login in [&catalog, &logins.owner, &logins.read, &logins.write] {
-            statements.push(make_login_if_missing(login));
-        }
+        let statements = printed("gatepost", &catalog, std::slice::from_ref(&logins));
         let text = statements.join(";\n");
         assert!(text.contains("SCRAM-SHA-256$") && !text.contains("s3cret"), "{text}");
         assert!(!format!("{logins:?}").contains("s3cret"));
@@ -252,7 +137,7 @@ mod tests {
     fn names_fit_with_their_numbers() {
         let logins = DataLogins::new(&"a".repeat(128), || "x".into());
         for name in [&logins.owner.name, &logins.read.name, &logins.write.name] {
-            assert!(format!("{name}_{NUMBERS_TRIED}").len() <= NAME_LENGTH_MAX, "{name}");
+            assert!(format!("{name}_{}", work::NUMBERS_TRIED).len() <= NAME_LENGTH_MAX, "{name}");
         }
     }
 }

@@ -5,13 +5,27 @@ use crate::database::postgres::quoted;
 
 /// Whether a schema has to be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SchemaMaking {
+pub(super) enum SchemaMaking {
     /// There is none: another one that makes it at the same moment is a failure.
     Make,
     /// It is there.
     Keep,
     /// Nobody has looked.
     MakeIfMissing,
+}
+
+/// All of it as one transaction, for somebody else to read and run.
+pub fn printed(catalog_schema: &str, catalog: &Login, data: &[DataLogins]) -> Vec<String> {
+    let making = SchemaMaking::MakeIfMissing;
+    let mut statements = vec!["begin".to_owned(), make_login_if_missing(catalog)];
+    let rights = self::catalog(catalog_schema, &catalog.name, making);
+    statements.extend(as_member(&quoted(&catalog.name), rights));
+    for logins in data {
+        statements.extend([&logins.owner, &logins.read, &logins.write].map(make_login_if_missing));
+        statements.extend(as_member(&quoted(&logins.owner.name), self::data(logins, making)));
+    }
+    statements.push("commit".to_owned());
+    statements
 }
 
 /// The statement that makes a login. Its password is sent as a SCRAM verifier.
@@ -22,7 +36,7 @@ pub(super) fn make_login(login: &Login) -> String {
 
 /// The statement that makes a login unless there is a role of its name, which keeps its password: it may be another
 /// installation's.
-pub fn make_login_if_missing(login: &Login) -> String {
+fn make_login_if_missing(login: &Login) -> String {
     let name = literal(&login.name);
     let make = make_login(login);
     let body = format!(
@@ -38,29 +52,29 @@ end"
 }
 
 /// The statements that make the catalog's schema for its login.
-pub fn catalog_statements(schema: &str, login: &str, making: SchemaMaking) -> Vec<String> {
+pub(super) fn catalog(schema: &str, login: &str, making: SchemaMaking) -> Vec<String> {
     let (role, name) = (quoted(login), quoted(schema));
-    let mut rights: Vec<String> = make_schema(&name, &role, making).into_iter().collect();
-    rights.push(format!("revoke all on schema {name} from public"));
-    as_member(&role, rights)
+    let mut statements: Vec<String> = make_schema(&name, &role, making).into_iter().collect();
+    statements.push(format!("revoke all on schema {name} from public"));
+    statements
 }
 
 /// The statements that make a schema for its logins, or give them their rights in one that is there.
-pub fn data_statements(logins: &DataLogins, making: SchemaMaking) -> Vec<String> {
+pub(super) fn data(logins: &DataLogins, making: SchemaMaking) -> Vec<String> {
     let name = quoted(&logins.schema);
     let [owner, read, write] = [&logins.owner, &logins.read, &logins.write].map(|login| quoted(&login.name));
     let mut statements = vec![format!("alter role {read} set default_transaction_read_only = on")];
-    let mut rights: Vec<String> = make_schema(&name, &owner, making).into_iter().collect();
-    rights.extend([
+    statements.extend(make_schema(&name, &owner, making));
+    statements.extend([
         format!("grant usage on schema {name} to {read}, {write}"),
         format!("grant usage, create on schema {name} to {owner}"),
         format!("grant select on all tables in schema {name} to {read}, {write}, {owner}"),
         format!("grant insert, update, delete on all tables in schema {name} to {write}, {owner}"),
         format!("grant references on all tables in schema {name} to {owner}"),
-        format!("grant usage, select on all sequences in schema {name} to {write}, {owner}"),
+        format!("grant usage, select on all sequences in schema {name} to {write}"),
+        format!("grant usage, select, update on all sequences in schema {name} to {owner}"),
         later_tables(&logins.schema, [&owner, &read, &write]),
     ]);
-    statements.extend(as_member(&owner, rights));
     statements
 }
 
@@ -78,7 +92,7 @@ fn later_tables(schema: &str, [owner, read, write]: [&str; 3]) -> String {
     ];
     let for_owner = [
         alter(format!("grant select, insert, update, delete, references on tables to {owner}")),
-        alter(format!("grant usage, select on sequences to {owner}")),
+        alter(format!("grant usage, select, update on sequences to {owner}")),
     ];
     let scripts = literal(owner);
     let body = format!(
@@ -100,8 +114,8 @@ end",
     format!("do {}", dollar_quoted(&body))
 }
 
-/// Who makes a schema for another role, and what later belongs to it, must be a member of it.
-fn as_member(role: &str, statements: Vec<String>) -> Vec<String> {
+/// Who makes a schema for another role, or says what is to hold for what it makes later, must be a member of it.
+pub(super) fn as_member(role: &str, statements: Vec<String>) -> Vec<String> {
     let mut all = vec![format!("grant {role} to current_user")];
     all.extend(statements);
     all.push(format!("revoke {role} from current_user"));

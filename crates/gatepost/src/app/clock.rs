@@ -1,16 +1,16 @@
 //! Time and randomness, the two things that tests want to hold.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, LazyLock};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-/// Where the time comes from.
+/// Where the time of day comes from.
 #[derive(Clone, Debug)]
 pub enum Clock {
     /// The system's clock.
     System,
-    /// A clock that only moves when it is told to, in milliseconds since 1970.
-    Manual(Arc<AtomicI64>),
+    /// The system's clock and so many milliseconds, which can change: a clock that is wrong, or was set.
+    Shifted(Arc<AtomicI64>),
 }
 
 impl Clock {
@@ -24,8 +24,16 @@ impl Clock {
             Self::System => {
                 SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
             }
-            Self::Manual(now_ms) => now_ms.load(Ordering::Relaxed),
+            Self::Shifted(by_ms) => Self::System.now_ms() + by_ms.load(Ordering::Relaxed),
         }
+    }
+
+    /// Milliseconds since some moment before the first call. For how long something took or is ago: nobody can set
+    /// this clock.
+    pub fn steady_ms(&self) -> i64 {
+        static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);
+        // Never 0, so that what never happened is not now.
+        1 + BEGUN.elapsed().as_millis() as i64
     }
 }
 

@@ -12,13 +12,14 @@ pub mod principals;
 pub mod published;
 mod readiness;
 pub(crate) mod reveal;
+mod revocations;
 pub mod snapshot;
 pub mod throttle;
 mod watch;
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -28,9 +29,7 @@ use gatepost_oauth::KeyRing;
 use gatepost_rest::access::Unprotected;
 use gatepost_rest::render::Zone;
 use gatepost_rest::sql::Dialect;
-use gatepost_store::catalog::{
-    Catalog, CatalogPlace, CatalogStore, Change, CommitError, DatabaseError, RevokedToken,
-};
+use gatepost_store::catalog::{Catalog, CatalogPlace, CatalogStore, Change, CommitError, DatabaseError};
 use gatepost_store::data::{DataLocation, DataOptions, DataStore};
 use gatepost_store::logs::{LogLimits, LogStore};
 use tokio::sync::Semaphore;
@@ -47,9 +46,6 @@ pub use watch::Watch;
 
 /// The variable that can hold the keys instead of a file.
 pub const KEYS_VARIABLE: &str = "GATEPOST_KEYS";
-
-/// Revocations of single tokens that a client may have on the deny list; beyond, its generation is replaced.
-const REVOCATIONS_OF_CLIENT_MAX: usize = 10_000;
 
 /// The installation in this process.
 #[derive(Debug)]
@@ -77,17 +73,19 @@ pub struct App {
     /// The URL of the context, with a final slash.
     pub context_url: Arc<str>,
     keys: KeySource,
-    keys_looked_at_ms: AtomicI64,
+    keys_looked_at_steady_ms: AtomicI64,
     ring: ArcSwap<KeyRing>,
     snapshot: ArcSwap<Snapshot>,
     data: Mutex<HashMap<String, DataStore>>,
     /// Held while a snapshot is made, so that an older one never replaces a newer one.
     refreshing: Mutex<()>,
-    confirmed_ms: AtomicI64,
+    confirmed_steady_ms: AtomicI64,
     /// Not 0: an older catalog took the place of the one that the tokens are of, and this id was the next one there.
     restored_from: AtomicU64,
     /// How far this node's clock is ahead of the catalog's.
     clock_ahead_ms: AtomicI64,
+    /// Told to stop: still serving, but no balancer should send anything new.
+    stopping: AtomicBool,
     high_water: HighWater,
 }
 
@@ -110,7 +108,7 @@ impl App {
         let catalog = store.load().context("the catalog")?;
         let high_water = HighWater::read(&config.folder);
         let catalog = take_restored(&store, &high_water, catalog, clock.now_ms())?;
-        let confirmed_ms = AtomicI64::new(clock.now_ms());
+        let confirmed_steady_ms = AtomicI64::new(clock.steady_ms());
         let base_url = config.public_url();
         let oauth = &config.oauth;
         let app = Self {
@@ -123,7 +121,7 @@ impl App {
             hosts: hosts::ours(config.server.public_url.as_deref(), config.server.listen),
             context_url: format!("{base_url}{}/", config.server.context).into(),
             base_url: base_url.into(),
-            keys_looked_at_ms: AtomicI64::new(0),
+            keys_looked_at_steady_ms: AtomicI64::new(i64::MIN / 2),
             snapshot: ArcSwap::from_pointee(Snapshot::default()),
             config,
             clock,
@@ -133,9 +131,10 @@ impl App {
             ring: ArcSwap::from_pointee(ring),
             data: Mutex::default(),
             refreshing: Mutex::default(),
-            confirmed_ms,
+            confirmed_steady_ms,
             restored_from: AtomicU64::new(0),
             clock_ahead_ms: AtomicI64::new(0),
+            stopping: AtomicBool::new(false),
             high_water,
         };
         app.publish(catalog, false);
@@ -181,17 +180,16 @@ impl App {
     /// Takes in what other processes committed. Blocks for one row read, or for the rows that changed.
     pub fn refresh(&self) -> Result<(), DatabaseError> {
         let refreshing = self.lock_refreshing();
-        let started_ms = self.clock.now_ms();
+        let started_ms = self.clock.steady_ms();
         let known = Arc::clone(&self.snapshot.load().catalog);
-        if let Some(mut catalog) = self.store.refresh(&known)? {
+        if let Some(catalog) = self.store.refresh(&known)? {
             if catalog.is_older_than(&known) {
                 tracing::warn!("the catalog is an older one than before: it was restored");
                 self.restored_from.store(known.next_id.max(1), Ordering::Release);
             }
-            Arc::make_mut(&mut catalog.revocations).forget_expired(started_ms);
             self.publish(catalog, false);
         }
-        self.confirmed_ms.store(started_ms, Ordering::Release);
+        self.confirmed_steady_ms.store(started_ms, Ordering::Release);
         drop(refreshing);
         self.end_tokens_of_before();
         Ok(())
@@ -218,11 +216,11 @@ impl App {
 
     /// Whether the key file may be read because of a request: once a second, whoever makes up key ids.
     pub fn may_reload_keys(&self) -> bool {
-        let now_ms = self.clock.now_ms();
-        let looked_at_ms = self.keys_looked_at_ms.load(Ordering::Acquire);
+        let (now_ms, looked_at_ms) =
+            (self.clock.steady_ms(), self.keys_looked_at_steady_ms.load(Ordering::Acquire));
         let due = now_ms - looked_at_ms >= 1_000;
         due && self
-            .keys_looked_at_ms
+            .keys_looked_at_steady_ms
             .compare_exchange(looked_at_ms, now_ms, Ordering::AcqRel, Ordering::Relaxed)
             .is_ok()
     }
@@ -242,22 +240,6 @@ impl App {
         let catalog = Arc::clone(&self.snapshot.load().catalog);
         self.publish(catalog.as_ref().clone(), true);
         Ok(())
-    }
-
-    /// Puts a token on the deny list; a client with too many entries loses all its tokens instead. When this
-    /// returns, the token opens nothing any more (REV-05).
-    pub fn revoke_token(
-        &self,
-        token: &[u8; 16],
-        entry: RevokedToken,
-        source: &str,
-    ) -> Result<(), CommitError> {
-        let now_ms = self.clock.now_ms();
-        if self.snapshot.load().catalog.revocations.count_of(entry.client) >= REVOCATIONS_OF_CLIENT_MAX {
-            return self.replace_generations(source, |client| client == entry.client, 0);
-        }
-        self.store.revoke_token(token, entry, now_ms)?;
-        Ok(self.refresh()?)
     }
 
     /// Schemas whose data could not be opened get another chance.

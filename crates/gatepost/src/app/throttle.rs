@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use gatepost_rest::definition::Id;
 
@@ -16,8 +17,6 @@ use crate::config::Oauth;
 
 /// Buckets kept at a time; when more are needed, the fullest go first: they refuse nobody.
 const BUCKETS_MAX: usize = 20_000;
-
-const MINUTE_MS: f64 = 60_000.0;
 
 /// Who is slowed down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,7 +30,7 @@ enum Key {
 #[derive(Clone, Copy, Debug)]
 struct Bucket {
     tokens: f64,
-    at_ms: i64,
+    at: Instant,
 }
 
 /// The buckets of a process.
@@ -61,60 +60,63 @@ impl Throttle {
             per_address: f64::from(config.failures_per_address),
             total,
             requests_per_client: f64::from(config.requests_per_client),
-            buckets: Mutex::new(Buckets { by_key: HashMap::new(), all: Bucket { tokens: total, at_ms: 0 } }),
+            buckets: Mutex::new(Buckets {
+                by_key: HashMap::new(),
+                all: Bucket { tokens: total, at: Instant::now() },
+            }),
             count: AtomicUsize::new(0),
         }
     }
 
     /// Whether an attempt may be made; else after how many seconds. Unknown clients are client 0.
-    pub fn check(&self, client: Option<Id>, address: IpAddr, now_ms: i64) -> Result<(), u32> {
+    pub fn check(&self, client: Option<Id>, address: IpAddr, at: Instant) -> Result<(), u32> {
         if self.count.load(Ordering::Acquire) == 0 {
             return Ok(());
         }
         let address = network(address);
         let mut buckets = self.lock();
         let Some(of_address) = buckets.by_key.get(&Key::Address(address)).copied() else { return Ok(()) };
-        of_address.check(self.per_address, now_ms)?;
-        buckets.all.check(self.total, now_ms)?;
+        of_address.check(self.per_address, at)?;
+        buckets.all.check(self.total, at)?;
         let key = Key::ClientAtAddress(client.unwrap_or(0), address);
         match buckets.by_key.get_mut(&key) {
-            Some(bucket) => bucket.check(self.per_client_address, now_ms),
+            Some(bucket) => bucket.check(self.per_client_address, at),
             None => Ok(()),
         }
     }
 
     /// Notes a failed attempt.
-    pub fn note_failure(&self, client: Option<Id>, address: IpAddr, now_ms: i64) {
+    pub fn note_failure(&self, client: Option<Id>, address: IpAddr, at: Instant) {
         let address = network(address);
         let mut buckets = self.lock();
-        buckets.all.take(self.total, now_ms);
+        buckets.all.take(self.total, at);
         let keys = [
             (Key::ClientAtAddress(client.unwrap_or(0), address), self.per_client_address),
             (Key::Address(address), self.per_address),
         ];
         for (key, size) in keys {
-            let full = Bucket { tokens: size, at_ms: now_ms };
-            buckets.by_key.entry(key).or_insert(full).take(size, now_ms);
+            let full = Bucket { tokens: size, at };
+            buckets.by_key.entry(key).or_insert(full).take(size, at);
         }
-        self.make_room(&mut buckets, now_ms);
+        self.make_room(&mut buckets, at);
         self.count.store(buckets.by_key.len(), Ordering::Release);
     }
 
     /// Takes from the bucket of a client's good requests, if it has one (THR-03).
-    pub fn take_request(&self, client: Id, now_ms: i64) -> Result<(), u32> {
+    pub fn take_request(&self, client: Id, at: Instant) -> Result<(), u32> {
         let size = self.requests_per_client;
         if size == 0.0 {
             return Ok(());
         }
         let mut buckets = self.lock();
-        let full = Bucket { tokens: size, at_ms: now_ms };
+        let full = Bucket { tokens: size, at };
         let bucket = buckets.by_key.entry(Key::Requests(client)).or_insert(full);
-        bucket.check(size, now_ms)?;
-        bucket.take(size, now_ms);
+        bucket.check(size, at)?;
+        bucket.take(size, at);
         Ok(())
     }
 
-    fn make_room(&self, buckets: &mut Buckets, now_ms: i64) {
+    fn make_room(&self, buckets: &mut Buckets, at: Instant) {
         if buckets.by_key.len() <= BUCKETS_MAX {
             return;
         }
@@ -124,7 +126,7 @@ impl Throttle {
                 Key::Address(_) => self.per_address,
                 Key::Requests(_) => self.requests_per_client,
             };
-            bucket.refilled(size, now_ms) < size
+            bucket.refilled(size, at) < size
         });
         let surplus = buckets.by_key.len().saturating_sub(BUCKETS_MAX / 2);
         if buckets.by_key.len() > BUCKETS_MAX {
@@ -144,22 +146,22 @@ impl Throttle {
 
 impl Bucket {
     /// Tokens now: the bucket of `size` fills up in a minute.
-    fn refilled(&self, size: f64, now_ms: i64) -> f64 {
-        let since = (now_ms - self.at_ms).max(0) as f64;
-        (self.tokens + since * size / MINUTE_MS).min(size)
+    fn refilled(&self, size: f64, at: Instant) -> f64 {
+        let minutes = at.saturating_duration_since(self.at).as_secs_f64() / 60.0;
+        (self.tokens + minutes * size).min(size)
     }
 
-    fn check(&self, size: f64, now_ms: i64) -> Result<(), u32> {
-        let tokens = self.refilled(size, now_ms);
+    fn check(&self, size: f64, at: Instant) -> Result<(), u32> {
+        let tokens = self.refilled(size, at);
         if tokens >= 1.0 {
             return Ok(());
         }
-        Err(((1.0 - tokens) * MINUTE_MS / size / 1_000.0).ceil().max(1.0) as u32)
+        Err(((1.0 - tokens) * 60.0 / size).ceil().max(1.0) as u32)
     }
 
-    fn take(&mut self, size: f64, now_ms: i64) {
-        self.tokens = (self.refilled(size, now_ms) - 1.0).max(0.0);
-        self.at_ms = now_ms;
+    fn take(&mut self, size: f64, at: Instant) {
+        self.tokens = (self.refilled(size, at) - 1.0).max(0.0);
+        self.at = at;
     }
 }
 
@@ -176,6 +178,8 @@ fn network(address: IpAddr) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
@@ -192,31 +196,31 @@ mod tests {
 
     #[test]
     fn thr_01_failures_close_the_door_and_time_opens_it() {
-        let throttle = throttle();
+        let (throttle, now) = (throttle(), Instant::now());
         for _ in 0..3 {
-            throttle.check(Some(1), HERE, 0).unwrap();
-            throttle.note_failure(Some(1), HERE, 0);
+            throttle.check(Some(1), HERE, now).unwrap();
+            throttle.note_failure(Some(1), HERE, now);
         }
-        assert_eq!(throttle.check(Some(1), HERE, 0), Err(20));
-        throttle.check(Some(1), HERE, 20_000).unwrap();
+        assert_eq!(throttle.check(Some(1), HERE, now), Err(20));
+        throttle.check(Some(1), HERE, now + Duration::from_secs(20)).unwrap();
     }
 
     #[test]
     fn thr_02_a_stranger_does_not_lock_a_client_out_elsewhere() {
-        let throttle = throttle();
+        let (throttle, now) = (throttle(), Instant::now());
         for _ in 0..100 {
-            throttle.note_failure(Some(1), HERE, 0);
+            throttle.note_failure(Some(1), HERE, now);
         }
-        throttle.check(Some(1), THERE, 0).unwrap();
-        throttle.check(Some(1), HERE, 0).unwrap_err();
-        throttle.check(Some(2), HERE, 0).unwrap_err();
+        throttle.check(Some(1), THERE, now).unwrap();
+        throttle.check(Some(1), HERE, now).unwrap_err();
+        throttle.check(Some(2), HERE, now).unwrap_err();
     }
 
     #[test]
     fn thr_04_the_table_is_bounded_and_unknown_clients_share_a_bucket() {
-        let throttle = throttle();
+        let (throttle, now) = (throttle(), Instant::now());
         for n in 0..(BUCKETS_MAX as u32 + 10_000) {
-            throttle.note_failure(None, IpAddr::V4(n.into()), 0);
+            throttle.note_failure(None, IpAddr::V4(n.into()), now);
         }
         assert!(throttle.lock().by_key.len() <= BUCKETS_MAX + 2);
         let v6 = |text: &str| text.parse::<IpAddr>().unwrap();
@@ -226,10 +230,11 @@ mod tests {
 
     #[test]
     fn thr_03_good_requests_have_a_limit_only_when_one_is_set() {
-        throttle().take_request(1, 0).unwrap();
+        let now = Instant::now();
+        throttle().take_request(1, now).unwrap();
         let limited = Throttle::new(&Oauth { requests_per_client: 1, ..Oauth::default() });
-        limited.take_request(1, 0).unwrap();
-        assert_eq!(limited.take_request(1, 0), Err(60));
-        limited.take_request(2, 0).unwrap();
+        limited.take_request(1, now).unwrap();
+        assert_eq!(limited.take_request(1, now), Err(60));
+        limited.take_request(2, now).unwrap();
     }
 }

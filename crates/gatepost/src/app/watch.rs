@@ -12,6 +12,9 @@ use super::App;
 /// How often changed keys and missing data are looked for.
 const FILES_EVERY: Duration = Duration::from_secs(1);
 
+/// How often revocations that outlived their tokens are looked for.
+const REVOCATIONS_EVERY: Duration = Duration::from_secs(60);
+
 /// The shortest time between two looks at the catalog.
 const PAUSE_MIN: Duration = Duration::from_millis(5);
 
@@ -46,6 +49,7 @@ impl Drop for Watch {
 
 fn follow(app: &Weak<App>, stop: &AtomicBool) {
     let mut files_at = Instant::now() + FILES_EVERY;
+    let mut revocations_at = Instant::now();
     let mut keys_modified = app.upgrade().and_then(|app| app.key_source().modified());
     let mut failing = false;
     let _listener = app.upgrade().and_then(|app| listen(&app));
@@ -63,6 +67,12 @@ fn follow(app: &Weak<App>, stop: &AtomicBool) {
         if Instant::now() >= files_at {
             files_at = Instant::now() + FILES_EVERY;
             look_at_files(&app, &mut keys_modified);
+        }
+        if Instant::now() >= revocations_at && !failing {
+            revocations_at = Instant::now() + REVOCATIONS_EVERY;
+            if let Err(error) = app.forget_expired_revocations() {
+                tracing::warn!(%error, "revocations of expired tokens are still in the catalog");
+            }
         }
         let pause = app.config.poll();
         drop(app);

@@ -3,14 +3,12 @@
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
-use gatepost_store::catalog::{CatalogPlace, PlaceOptions, for_login, without_password};
-use gatepost_store::provision::{Administrator, CATALOG_LOGIN, Login};
+use gatepost_store::catalog::{CatalogPlace, PlaceOptions, PostgresPlace, without_password};
+use gatepost_store::provision::{Administrator, CATALOG_LOGIN, Login, Names};
 
+use super::login_files::{self, CATALOG_FILE};
 use super::new_folder::{new_password, private_files, with_absolute_files};
 use crate::config::Config;
-
-/// Beside `gatepost.toml`, with mode 0600.
-const PASSWORD_FILE: &str = "catalog.password";
 
 /// Calls `keep` with the section of `gatepost.toml` for this URL; nothing without one. A password goes into a file of its
 /// own. A login that may make logins is used once, to make one that may only do what the catalog needs; that stays if
@@ -24,16 +22,16 @@ pub(super) fn section<T>(
     let here = std::env::current_dir()?;
     let place = CatalogPlace::parse(url, &PlaceOptions::in_folder(&here)).context("--catalog-url")?;
     let place = match place {
-        CatalogPlace::Sqlite(path) => return keep(&text(&format!("sqlite:{}", path.display()), None)),
+        CatalogPlace::Sqlite(path) => {
+            let url = format!("sqlite:{}", path.display());
+            return keep(&login_files::section_of_catalog(PlaceOptions::SCHEMA, &url));
+        }
         CatalogPlace::Postgres(place) => place,
     };
     let url = with_absolute_files(url, &here);
     let administrator = Administrator::connect(&place)?;
     if !administrator.may_make_logins().with_context(|| format!("--catalog-url: {place}"))? {
-        let secret = place.password().map(|password| (PASSWORD_FILE, password));
-        return private_files(folder, secret.iter().cloned(), || {
-            keep(&text(&without_password(&url), secret.as_ref().map(|_| PASSWORD_FILE)))
-        });
+        return keep_login(folder, &place, &url, keep);
     }
     if let Some(schema) = administrator.find_schema(place.schema())? {
         bail!(
@@ -44,17 +42,26 @@ pub(super) fn section<T>(
         );
     }
     let wanted = Login { name: CATALOG_LOGIN.into(), password: new_password() };
-    administrator.make_catalog(place.schema(), wanted, |login| {
-        private_files(folder, [(PASSWORD_FILE, login.password.clone())], || {
-            keep(&text(&for_login(&url, &login.name, None), Some(PASSWORD_FILE)))
+    administrator.provision(|provision| {
+        let login = provision.catalog(place.schema(), wanted, Names::Free)?;
+        private_files(folder, [login_files::of_catalog(&login, &url)], || {
+            keep(&login_files::catalog_section(place.schema(), None))
         })
     })
 }
 
-fn text(url: &str, password_file: Option<&str>) -> String {
-    let url = toml::Value::String(url.to_owned());
-    let file = password_file.map_or(String::new(), |file| format!("password_file = \"{file}\"\n"));
-    format!("\n[catalog]\nurl = {url}\n{file}")
+fn keep_login<T>(
+    folder: &Path,
+    place: &PostgresPlace,
+    url: &str,
+    keep: impl FnOnce(&str) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    if without_password(url) == url {
+        return keep(&login_files::section_of_catalog(place.schema(), url));
+    }
+    private_files(folder, [(CATALOG_FILE, format!("{url}\n"))], || {
+        keep(&login_files::catalog_section(place.schema(), None))
+    })
 }
 
 /// Refuses a URL that the installation in the folder does not have.

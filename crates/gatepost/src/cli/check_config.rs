@@ -3,6 +3,7 @@
 use anyhow::{Context as _, ensure};
 use clap::Args;
 use gatepost_store::catalog::{CatalogPlace, PlaceOptions, is_postgres};
+use gatepost_store::data::{DataStore, ReplicaReport};
 use gatepost_store::provision::data_login_problems;
 
 use super::terminal::{print, say};
@@ -50,8 +51,9 @@ impl CheckConfig {
         let problems = check_data_logins(&app.config, &place)?;
         ensure!(problems.is_empty(), "{}", problems.join("; "));
         for schema in snapshot.schemas() {
-            app.data(&schema.schema.name)?;
+            let data = app.data(&schema.schema.name)?;
             say(format_args!("schema {}: data opens, served at {}", schema.schema.name, schema.issuer))?;
+            say_replicas(&data)?;
             for conflict in &schema.conflicts {
                 say(format_args!("  warning: {conflict}"))?;
             }
@@ -61,6 +63,19 @@ impl CheckConfig {
         }
         Ok(())
     }
+}
+
+/// Says of each read replica whether it can be used.
+fn say_replicas(data: &DataStore) -> anyhow::Result<()> {
+    for ReplicaReport { name, behind } in data.replicas()? {
+        match behind {
+            Ok(behind) => {
+                say(format_args!("  replica {name}: in recovery, at most {} ms behind", behind.as_millis()))?;
+            }
+            Err(cause) => say(format_args!("  warning: replica {name} cannot be used: {cause}"))?,
+        }
+    }
+    Ok(())
 }
 
 /// What is wrong with the logins of schemas whose data is in PostgreSQL.

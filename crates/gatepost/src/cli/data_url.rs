@@ -3,13 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
-use gatepost_store::catalog::{
-    CatalogPlace, PlaceOptions, PostgresPlace, for_login, is_postgres, without_password,
-};
+use gatepost_store::catalog::{CatalogPlace, PlaceOptions, PostgresPlace, is_postgres, without_password};
 use gatepost_store::data::DataLocation;
-use gatepost_store::provision::{Administrator, DataLogins, Login, login_problems};
+use gatepost_store::provision::{Administrator, DataLogins, Names, login_problems};
 
-use super::new_folder::{new_password, private_files, with_absolute_files};
+use super::login_files;
+use super::new_folder::{Places, new_password, private_files, with_absolute_files};
 use crate::config::Config;
 
 /// What a command wants of the place.
@@ -28,15 +27,14 @@ pub(super) enum Wanted {
 /// if `keep` succeeds.
 pub(super) fn section<T>(
     folder: &Path,
-    schema: &str,
-    url: Option<&str>,
-    wanted: Wanted,
+    Places { schema, data: url, wanted, catalog }: Places<'_>,
     keep: impl FnOnce(&str) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     let Some(url) = url else { return keep("") };
     if !is_postgres(url) {
         let path = sqlite_file(url, wanted)?;
-        return keep(&text(schema, &[("data", &format!("sqlite:{}", path.display()))]));
+        let url = format!("sqlite:{}", path.display());
+        return keep(&login_files::section_of_schema(schema, &[("data", url)]));
     }
     let here = std::env::current_dir()?;
     let place = postgres_place(url, &here).context("--data-url")?;
@@ -46,13 +44,27 @@ pub(super) fn section<T>(
     let makes_logins = administrator.may_make_logins().with_context(context)?;
     check_schema(&administrator, schema, wanted, makes_logins).with_context(context)?;
     if makes_logins {
-        return administrator.make_data(DataLogins::new(schema, new_password), |logins| {
-            keep_logins(folder, logins, &url, keep)
+        return administrator.provision(|provision| {
+            let logins = provision.data(DataLogins::new(schema, new_password), Names::Free)?;
+            private_files(folder, login_files::of_data(&logins, &url), || {
+                keep(&login_files::data_section(schema, None))
+            })
         });
+    }
+    if let Some(catalog) = catalog.filter(|url| is_postgres(url)) {
+        let apart = !postgres_place(catalog, &here).context("--catalog-url")?.is_same_login(&place);
+        ensure!(
+            apart,
+            "{}: data and catalog need logins of their own: else handlers could read clients and keys of the catalog",
+            context()
+        );
     }
     let problems = login_problems(&administrator)?;
     ensure!(problems.is_empty(), "{}: the login is not for data: {}", context(), problems.join("; "));
-    administrator.make_schema(schema, || keep_login(folder, schema, &url, keep))
+    administrator.provision(|provision| {
+        provision.own_schema(schema)?;
+        keep_login(folder, schema, &url, keep)
+    })
 }
 
 /// Refuses a place that the installation in the folder does not have.
@@ -81,10 +93,9 @@ pub(super) fn make_missing_schema(config: &Config, schema: &str) -> anyhow::Resu
     let DataLocation::Postgres(postgres) = config.data_location(schema)? else { return Ok(()) };
     let place = postgres_place(&postgres.owner_url, &config.folder)?;
     let administrator = Administrator::connect(&place)?;
-    if administrator.find_schema(&postgres.schema).with_context(|| place.database())?.is_none() {
-        administrator
-            .make_schema(&postgres.schema, || anyhow::Ok(()))
-            .with_context(|| format!("{}: schema {}", place.database(), postgres.schema))?;
+    let context = || format!("{}: schema {}", place.database(), postgres.schema);
+    if administrator.find_schema(&postgres.schema).with_context(context)?.is_none() {
+        administrator.provision(|provision| provision.own_schema(&postgres.schema)).with_context(context)?;
     }
     Ok(())
 }
@@ -116,7 +127,8 @@ fn check_schema(
     Ok(())
 }
 
-fn postgres_place(url: &str, folder: &Path) -> anyhow::Result<PostgresPlace> {
+/// A URL of data.
+pub(super) fn postgres_place(url: &str, folder: &Path) -> anyhow::Result<PostgresPlace> {
     match CatalogPlace::parse(url, &PlaceOptions::in_folder(folder))? {
         CatalogPlace::Postgres(place) => Ok(*place),
         CatalogPlace::Sqlite(_) => bail!("it is no URL of PostgreSQL"),
@@ -134,23 +146,6 @@ fn sqlite_file(url: &str, wanted: Wanted) -> anyhow::Result<PathBuf> {
     Ok(std::path::absolute(path)?)
 }
 
-fn keep_logins<T>(
-    folder: &Path,
-    logins: &DataLogins,
-    url: &str,
-    keep: impl FnOnce(&str) -> anyhow::Result<T>,
-) -> anyhow::Result<T> {
-    let schema = &logins.schema;
-    let file = |purpose: &str| format!("data-{schema}{purpose}.url");
-    let names = [file(""), file("-write"), file("-owner")];
-    let url = |login: &Login| for_login(url, &login.name, Some(&login.password)) + "\n";
-    let urls = [&logins.read, &logins.write, &logins.owner].map(url);
-    let [read, write, owner] = names.each_ref().map(|name| format!("file:{name}"));
-    private_files(folder, names.iter().zip(urls), || {
-        keep(&text(schema, &[("data", &read), ("data_write", &write), ("data_owner", &owner)]))
-    })
-}
-
 fn keep_login<T>(
     folder: &Path,
     schema: &str,
@@ -158,17 +153,10 @@ fn keep_login<T>(
     keep: impl FnOnce(&str) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     if without_password(url) == url {
-        return keep(&text(schema, &[("data", url)]));
+        return keep(&login_files::section_of_schema(schema, &[("data", url.to_owned())]));
     }
-    let name = format!("data-{schema}.url");
+    let name = login_files::reader_file(schema);
     private_files(folder, [(&name, format!("{url}\n"))], || {
-        keep(&text(schema, &[("data", &format!("file:{name}"))]))
+        keep(&login_files::section_of_schema(schema, &[("data", format!("file:{name}"))]))
     })
-}
-
-fn text(schema: &str, urls: &[(&str, &str)]) -> String {
-    let bare = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let name = if schema.chars().all(bare) { schema.to_owned() } else { format!("\"{schema}\"") };
-    let lines = urls.iter().map(|(key, url)| format!("{key} = {}\n", toml::Value::String((*url).to_owned())));
-    format!("\n[schemas.{name}]\n{}", lines.collect::<String>())
 }

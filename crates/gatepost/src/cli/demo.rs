@@ -87,16 +87,13 @@ impl Demo {
         // Before anything is made.
         let socket = bind(self.listen)?;
         let (catalog, data) = (self.catalog_url.as_deref(), self.data_url.as_deref());
-        let present = self.data.join(CONFIG_FILE).exists();
-        if !present {
+        if !self.data.join(CONFIG_FILE).exists() {
             let places = Places { schema: SCHEMA, data, wanted: Wanted::Empty, catalog };
             new_folder::make(&self.data, HEAD, places)?;
         }
         let mut config = load_config(&self.data, None)?;
-        if present {
-            catalog_url::check_same(&config, catalog)?;
-            data_url::check_same(&config, SCHEMA, data)?;
-        }
+        catalog_url::check_same(&config, catalog)?;
+        data_url::check_same(&config, SCHEMA, data)?;
         if !config.demo {
             bail!(
                 "{} holds an installation that is no demo; serve it with `gatepost serve`",

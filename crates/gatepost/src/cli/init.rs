@@ -50,17 +50,14 @@ impl Init {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let schema = gatepost_rest::definition::Schema::check_name(&self.schema)?;
         let (data, catalog) = (self.data_url.as_str(), self.catalog_url.as_deref());
-        let present = self.folder.join(CONFIG_FILE).exists();
-        if !present {
+        if !self.folder.join(CONFIG_FILE).exists() {
             let wanted = if self.create { Wanted::Create } else { Wanted::Existing };
             let places = Places { schema: &schema, data: Some(data), wanted, catalog };
             new_folder::make(&self.folder, HEAD, places)?;
         }
         let config = load_config(&self.folder, None)?;
-        if present {
-            catalog_url::check_same(&config, catalog)?;
-            data_url::check_same(&config, &schema, Some(data))?;
-        }
+        catalog_url::check_same(&config, catalog)?;
+        data_url::check_same(&config, &schema, Some(data))?;
         start_logging(&config);
         let keys = key_source(&config);
         let app = App::open(config, keys, Clock::System, Open::Create)?;

@@ -1,100 +1,146 @@
 //! `gatepost init-db`.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use clap::Args;
-use gatepost_store::catalog::{CatalogPlace, PlaceOptions};
-use gatepost_store::provision::{
-    Administrator, CATALOG_LOGIN, DataLogins, Login, SchemaMaking, catalog_statements, data_statements,
-    make_login_if_missing,
-};
+use gatepost_store::catalog::{CatalogPlace, PlaceOptions, PostgresPlace};
+use gatepost_store::provision::{Administrator, CATALOG_LOGIN, DataLogins, Login, Names, printed};
 
-use super::new_folder::new_password;
+use super::login_files::{self, NamedText};
+use super::new_folder::{new_password, private_files, with_absolute_files};
 use super::terminal::{say, tell};
-use crate::app::key_file::write_private;
 
 /// Print or apply the SQL that makes Gatepost's logins in a PostgreSQL database.
 ///
-/// One login owns the catalog, and nobody else may read it. Each schema of data gets three: one runs
-/// scripts, one reads, one writes.
-/// Their passwords are made here and written to files with mode 0600; the SQL holds verifiers only. Running it again
-/// changes nothing but what is missing.
+/// One login owns the catalog, and nobody else may read it. Each schema of data gets three: one runs scripts, one reads,
+/// one writes. Their URLs, with passwords that are made here, go to files with mode 0600, and the lines of gatepost.toml
+/// that name them are printed. The SQL holds verifiers only. Running it again changes nothing but what is missing.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  gatepost init-db --schema hr > logins.sql
-  gatepost init-db --schema hr --url postgres://postgres@db.example.com/app --apply")]
+  gatepost init-db --url postgres://db.example.com/app --schema hr --files secrets > logins.sql
+  gatepost init-db --url postgres://postgres@db.example.com/app --schema hr --files secrets --apply >> gatepost.toml")]
 pub(super) struct InitDb {
-    /// The database, and a login that may make logins.
-    #[arg(long, value_name = "ADMIN_URL")]
-    url: Option<String>,
+    /// The database; with --apply, and a login that may make logins.
+    #[arg(long, value_name = "URL")]
+    url: String,
     /// A schema of data; may be given several times.
     #[arg(long = "schema", value_name = "NAME")]
     schemas: Vec<String>,
     /// The schema of the catalog.
     #[arg(long, value_name = "NAME", default_value = PlaceOptions::SCHEMA)]
     catalog_schema: String,
-    /// The folder of the password files. A file that is there keeps its password.
+    /// The folder of the logins' files. A login whose file is there stays what it is.
     #[arg(long, value_name = "DIR", default_value = ".")]
-    passwords: PathBuf,
+    files: PathBuf,
     /// Run the SQL in one transaction instead of printing it.
-    #[arg(long, requires = "url")]
+    #[arg(long)]
     apply: bool,
+}
+
+/// The logins that are wanted, and whether they were known before.
+struct Wanted {
+    catalog: (Login, Names),
+    data: Vec<(DataLogins, Names)>,
 }
 
 impl InitDb {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let folder = std::env::current_dir()?;
-        // A URL that cannot be used is told of before a file is made.
-        let url = self.url.as_deref();
-        let place = url.map(|url| CatalogPlace::parse(url, &PlaceOptions::in_folder(&folder))).transpose()?;
-        std::fs::create_dir_all(&self.passwords)
-            .with_context(|| format!("folder {}", self.passwords.display()))?;
-        let mut catalog = Login { name: CATALOG_LOGIN.into(), password: new_password() };
-        keep_password(&self.passwords, &mut catalog)?;
-        let mut statements = vec![make_login_if_missing(&catalog)];
-        statements.extend(catalog_statements(
-            &self.catalog_schema,
-            &catalog.name,
-            SchemaMaking::MakeIfMissing,
-        ));
+        let here = std::env::current_dir()?;
+        let options = PlaceOptions { schema: &self.catalog_schema, ..PlaceOptions::in_folder(&here) };
+        let CatalogPlace::Postgres(place) = CatalogPlace::parse(&self.url, &options).context("--url")? else {
+            bail!("--url is `postgres://…`");
+        };
+        let url = with_absolute_files(&self.url, &here);
+        let folder = std::path::absolute(&self.files)?;
+        let wanted = self.wanted(&folder, &place)?;
+        if self.apply { self.make(wanted, &place, &url, &folder) } else { self.print(wanted, &url, &folder) }
+    }
+
+    fn wanted(&self, folder: &Path, place: &PostgresPlace) -> anyhow::Result<Wanted> {
+        let mut readers = BTreeSet::new();
+        let catalog = match login_files::known_catalog(folder, place)? {
+            Some(login) => (login, Names::Ours),
+            None => (Login { name: CATALOG_LOGIN.into(), password: new_password() }, Names::Free),
+        };
+        let mut data = Vec::new();
         for schema in &self.schemas {
             let schema = gatepost_rest::definition::Schema::check_name(schema)?;
-            let mut logins = DataLogins::new(&schema, new_password);
-            for login in [&mut logins.owner, &mut logins.read, &mut logins.write] {
-                keep_password(&self.passwords, login)?;
-                statements.push(make_login_if_missing(login));
-            }
-            statements.extend(data_statements(&logins, SchemaMaking::MakeIfMissing));
+            let (logins, names) = match login_files::known_data(folder, &schema, place)? {
+                Some(logins) => (logins, Names::Ours),
+                None => (DataLogins::new(&schema, new_password), Names::Free),
+            };
+            ensure!(
+                readers.insert(logins.read.name.clone()),
+                "schema {schema} is named twice, or its name begins as that of another one"
+            );
+            data.push((logins, names));
         }
-        if !self.apply {
-            say("begin;")?;
-            for statement in &statements {
-                say(format_args!("{statement};"))?;
-            }
-            say("commit;")?;
-            tell(format_args!("-- the passwords are in {}/*.password", self.passwords.display()));
-            return Ok(());
+        Ok(Wanted { catalog, data })
+    }
+
+    fn make(&self, wanted: Wanted, place: &PostgresPlace, url: &str, folder: &Path) -> anyhow::Result<()> {
+        let administrator = Administrator::connect(place)?;
+        let files = administrator
+            .provision(|provision| {
+                let (login, names) = wanted.catalog;
+                let catalog = provision.catalog(&self.catalog_schema, login, names)?;
+                let mut data = Vec::new();
+                for (logins, names) in wanted.data {
+                    data.push(provision.data(logins, names)?);
+                }
+                let files = files(&catalog, &data, url);
+                private_files(folder, files.clone(), || Ok(files))
+            })
+            .with_context(|| place.database())?;
+        for (name, url) in files {
+            check_opens(&url, folder).with_context(|| format!("the login of {name}"))?;
         }
-        let Some(CatalogPlace::Postgres(place)) = place else { bail!("--url is `postgres://…`") };
-        Administrator::connect(&place)?.apply(&statements).with_context(|| place.to_string())?;
-        say(format_args!(
-            "{place}: the logins are ready; their passwords are in {}/*.password",
-            self.passwords.display()
-        ))?;
+        tell(format_args!(
+            "{}: the logins are ready; their URLs are in {}",
+            place.database(),
+            folder.display()
+        ));
+        say(self.sections(folder)?.trim_start())?;
         Ok(())
+    }
+
+    fn print(&self, wanted: Wanted, url: &str, folder: &Path) -> anyhow::Result<()> {
+        let catalog = wanted.catalog.0;
+        let data: Vec<DataLogins> = wanted.data.into_iter().map(|(logins, _)| logins).collect();
+        private_files(folder, files(&catalog, &data, url), || Ok(()))?;
+        for statement in printed(&self.catalog_schema, &catalog, &data) {
+            say(format_args!("{statement};"))?;
+        }
+        say("\n-- For gatepost.toml:")?;
+        for line in self.sections(folder)?.lines() {
+            say(format_args!("-- {line}").to_string().trim_end())?;
+        }
+        Ok(())
+    }
+
+    fn sections(&self, folder: &Path) -> anyhow::Result<String> {
+        let mut text = login_files::catalog_section(&self.catalog_schema, Some(folder));
+        for schema in &self.schemas {
+            let schema = gatepost_rest::definition::Schema::check_name(schema)?;
+            text += &login_files::data_section(&schema, Some(folder));
+        }
+        Ok(text)
     }
 }
 
-/// Gives the login the password of its file, which is made when it is missing.
-fn keep_password(folder: &Path, login: &mut Login) -> anyhow::Result<()> {
-    let file = folder.join(format!("{}.password", login.name));
-    match std::fs::read_to_string(&file) {
-        Ok(text) => text.trim_end().clone_into(&mut login.password),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            write_private(&file, login.password.as_bytes()).with_context(|| file.display().to_string())?;
-        }
-        Err(error) => return Err(error).with_context(|| file.display().to_string()),
-    }
+fn files(catalog: &Login, data: &[DataLogins], url: &str) -> Vec<NamedText> {
+    let of_data = data.iter().flat_map(|logins| login_files::of_data(logins, url));
+    std::iter::once(login_files::of_catalog(catalog, url)).chain(of_data).collect()
+}
+
+/// A role that was there before may have another password than its file says.
+fn check_opens(url: &str, folder: &Path) -> anyhow::Result<()> {
+    let CatalogPlace::Postgres(place) = CatalogPlace::parse(url.trim(), &PlaceOptions::in_folder(folder))?
+    else {
+        return Ok(());
+    };
+    Administrator::connect(&place)?.may_make_logins()?;
     Ok(())
 }

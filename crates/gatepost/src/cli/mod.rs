@@ -11,6 +11,7 @@ mod init;
 mod init_db;
 mod keys;
 mod log;
+mod login_files;
 mod migrate;
 mod new_folder;
 mod serve;

@@ -57,9 +57,10 @@ pub(super) fn serve(
     runtime.block_on(async {
         let listener = Listener::new(socket, app)?;
         // Before anybody is told that it is ready: who stops it right away stops it well.
-        let stop = stop_signal()?;
+        let asked = stop_signals()?;
         ready(app)?;
-        listener.serve(Arc::clone(app), stop).await;
+        let drained = async { tokio::time::sleep(app.config.drain()).await };
+        listener.serve(Arc::clone(app), asked, drained).await;
         anyhow::Ok(())
     })?;
     drop(watch);
@@ -68,30 +69,56 @@ pub(super) fn serve(
     Ok(())
 }
 
-/// Resolves on Ctrl-C and, where there is such a thing, on SIGTERM. From the call on neither ends the process by
-/// itself.
-fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
-    #[cfg(unix)]
-    let stop = {
-        use tokio::signal::unix::{SignalKind, signal};
-        let (mut interrupt, mut terminate) =
-            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        async move {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-        }
-    };
-    #[cfg(not(unix))]
-    let stop = {
-        let mut interrupt = tokio::signal::windows::ctrl_c()?;
-        async move {
-            interrupt.recv().await;
-        }
-    };
-    Ok(async move {
-        stop.await;
-        tracing::info!("stopping: requests in flight are finished");
+/// Resolves on the first Ctrl-C or SIGTERM; the second one ends the process at once.
+fn stop_signals() -> std::io::Result<impl Future<Output = ()>> {
+    let mut signals = Signals::listen()?;
+    let (tell, told) = tokio::sync::oneshot::channel();
+    tokio::spawn(async move {
+        signals.next().await;
+        tracing::info!("stopping: requests in flight are finished; a second signal cuts them");
+        let _ = tell.send(());
+        signals.next().await;
+        tracing::warn!("told to stop a second time: ended at once");
+        std::process::exit(1);
+    });
+    Ok(async {
+        // The task lives as long as the process.
+        let _ = told.await;
     })
+}
+
+/// Ctrl-C and, where there is such a thing, SIGTERM. Once it is made, neither ends the process by itself.
+struct Signals {
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(not(unix))]
+    interrupt: tokio::signal::windows::CtrlC,
+}
+
+impl Signals {
+    #[cfg(unix)]
+    fn listen() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    #[cfg(unix)]
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { interrupt: tokio::signal::windows::ctrl_c()? })
+    }
+
+    #[cfg(not(unix))]
+    async fn next(&mut self) {
+        self.interrupt.recv().await;
+    }
 }

@@ -5,6 +5,7 @@
 
 mod access;
 mod limits;
+mod replicas;
 pub mod section;
 mod server;
 mod storage;
@@ -149,14 +150,17 @@ impl Config {
                     storage.time_zone
                 )));
             }
+            self.check_replicas(name, storage)?;
         }
         self.catalog_place().map(|_| ())
     }
 
     /// Checks counts of things that are made at the start: none of them is endless.
     fn check_counts(&self) -> Result<(), ConfigError> {
-        let (limits, oauth) = (&self.limits, &self.oauth);
+        let (server, limits, oauth) = (&self.server, &self.limits, &self.oauth);
         for (key, count, least, most) in [
+            ("server.drain_seconds", server.drain_seconds.unwrap_or(0) as usize, 0, 86_400),
+            ("server.shutdown_seconds", server.shutdown_seconds as usize, 0, 86_400),
             ("limits.connections", limits.connections, 1, 1_000_000),
             ("limits.connections_per_address", limits.connections_per_address, 1, 1_000_000),
             ("limits.header_seconds", limits.header_seconds as usize, 1, 86_400),
@@ -221,14 +225,21 @@ impl Config {
             schema: &self.catalog.schema,
             password_file: self.catalog.password_file.as_deref(),
         };
-        CatalogPlace::parse(&self.catalog.url, &options)
-            .map_err(|error| ConfigError(format!("catalog.url: {error}")))
+        let url = self.url_or_file(&self.catalog.url)?;
+        CatalogPlace::parse(&url, &options).map_err(|error| ConfigError(format!("catalog.url: {error}")))
     }
 
     /// How often other processes' commits are looked for.
     pub fn poll(&self) -> Duration {
-        let usual = if is_postgres(&self.catalog.url) { 1_000 } else { 20 };
+        let in_postgres = matches!(self.catalog_place(), Ok(CatalogPlace::Postgres(_)));
+        let usual = if in_postgres { 1_000 } else { 20 };
         Duration::from_millis(self.catalog.poll_ms.unwrap_or(usual).max(1))
+    }
+
+    /// How long new connections are served after the signal to stop.
+    pub fn drain(&self) -> Duration {
+        let usual = if self.server.listen.ip().is_loopback() { 0 } else { 5 };
+        Duration::from_secs(u64::from(self.server.drain_seconds.unwrap_or(usual)))
     }
 
     /// The file behind `sqlite:FILE`, from the folder.
@@ -256,10 +267,13 @@ impl Config {
         };
         let writer_url = url(&storage.data_write, &reader_url)?;
         let owner_url = url(&storage.data_owner, &writer_url)?;
+        let replica_urls = storage.replica_urls.iter().map(|url| self.url_or_file(url));
         let name = storage.data_schema.as_deref().unwrap_or(schema);
         Ok(DataLocation::Postgres(Box::new(PostgresOptions {
             writer_url,
             owner_url,
+            replica_urls: replica_urls.collect::<Result<_, _>>()?,
+            replica_max_lag: Duration::from_millis(u64::from(storage.replica_max_lag_ms)),
             readers_max: storage.readers,
             writers_max: storage.writers,
             wait: Duration::from_millis(u64::from(storage.wait_ms)),

@@ -22,7 +22,10 @@ section! {
         trusted_proxies: Vec<std::net::IpAddr> = Vec::new(),
         /// Allow plain HTTP beyond loopback: only behind a proxy that ends TLS.
         plain_http: bool = false,
-        /// How long a shutdown waits for requests in flight, in seconds.
+        /// How long after the signal to stop new connections are still served, in seconds, while `/readyz` answers 503:
+        /// longer than a balancer needs to notice. Absent: 0 on loopback, 5 beyond it.
+        drain_seconds: Option<u32> = None,
+        /// How long a shutdown then waits for requests in flight, in seconds.
         shutdown_seconds: u32 = 30,
     }
 }

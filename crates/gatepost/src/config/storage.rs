@@ -7,7 +7,8 @@ section! {
     CatalogStorage {
         /// `sqlite:FILE`, relative to the folder, or
         /// `postgres://USER@HOST[:PORT][,HOST…]/DATABASE[?sslmode=verify-full&sslrootcert=FILE&passfile=FILE]`. Without
-        /// `sslmode`: `verify-full`, on loopback `disable`; there is nothing between them.
+        /// `sslmode`: `verify-full`, on loopback `disable`; there is nothing between them. `file:FILE` reads the URL from
+        /// a file.
         url: String = "sqlite:catalog.db".to_owned(),
         /// A file whose only content is the password of the URL's login, relative to the folder. The URL itself may hold
         /// the password when it comes from the environment.
@@ -32,7 +33,12 @@ section! {
         data_owner: Option<String> = None,
         /// On PostgreSQL: the schema's name in the database. Absent: NAME.
         data_schema: Option<String> = None,
-        /// On PostgreSQL: connections for queries.
+        /// On PostgreSQL: standbys that may answer GET, each by a URL of its own as in `data`. See the how-to page.
+        replica_urls: Vec<String> = Vec::new(),
+        /// On PostgreSQL: how old answers of standbys may be, in milliseconds; 100 to 600000. One that is not proven to be
+        /// that fresh is left out.
+        replica_max_lag_ms: u32 = 1_000,
+        /// On PostgreSQL: connections for queries, on each server.
         readers: usize = 8,
         /// On PostgreSQL: connections for changes.
         writers: usize = 4,

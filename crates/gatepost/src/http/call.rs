@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use bytes::Bytes;
 use gatepost_rest::access::RequestMethod;
-use gatepost_rest::definition::{EtagType, Handler, Method};
+use gatepost_rest::definition::{EtagType, Handler, Method, ReadsFrom};
 use gatepost_rest::path::PathTail;
 use gatepost_rest::plan::{LinkBase, PageSettings, Plan, Principal, RequestBody, RequestValues, plan};
 use gatepost_rest::router::{Captures, Found};
@@ -73,7 +73,7 @@ impl<'a> Call<'a> {
     ) -> Result<Response<Body>, Failure> {
         let body = self.read_body(incoming).await?;
         self.decide_again(facts)?;
-        let reply = self.execute(&body.bytes).await?;
+        let reply = self.execute(&body.bytes, self.reads_from()).await?;
         if let Some(location) = &reply.location {
             let location = location.clone();
             // Behind a pointer, as other rare ways: every request's future is as large as the largest way.
@@ -136,10 +136,11 @@ impl<'a> Call<'a> {
         Ok(body)
     }
 
-    /// Plans and executes.
-    pub(super) async fn execute(&self, bytes: &Bytes) -> Result<Reply, Failure> {
+    /// Plans and executes. Only what comes first in a GET may come from a replica.
+    pub(super) async fn execute(&self, bytes: &Bytes, reads_from: ReadsFrom) -> Result<Reply, Failure> {
         let precondition = self.precondition()?;
-        let plan = self.plan(bytes)?;
+        let mut plan = self.plan(bytes)?;
+        plan.reads_from = reads_from;
         let limits = self.served.limits(self.source.writes);
         let data = self.served.data()?;
         let reply = match precondition {
@@ -151,6 +152,14 @@ impl<'a> Call<'a> {
             return Err(Failure::new(Code::NoRow, "Nothing was found"));
         }
         Ok(reply)
+    }
+
+    /// Which servers may answer this call.
+    fn reads_from(&self) -> ReadsFrom {
+        match self.handler.method {
+            Method::Get => self.template.module.reads_from,
+            _ => ReadsFrom::Primary,
+        }
     }
 
     async fn execute_if(

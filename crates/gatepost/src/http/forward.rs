@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use bytes::Bytes;
+use gatepost_rest::definition::ReadsFrom;
 use gatepost_rest::path::RequestPath;
 use gatepost_store::data::{Reply, ReplyBody};
 use http::header::{self, HeaderMap, HeaderValue};
@@ -58,7 +59,8 @@ async fn fetch(
     let served = Served { path, ..*served };
     let head = get_head(uri);
     let get = Call::forwarded(&served, &head, caller, facts)?;
-    let reply = get.execute(&Bytes::new()).await?;
+    // What was just written must be there.
+    let reply = get.execute(&Bytes::new(), ReadsFrom::Primary).await?;
     get.render(reply, &HeaderMap::new())
 }
 

@@ -18,7 +18,8 @@ pub(super) fn alive(method: &Method) -> Result<Response<Body>, Failure> {
     Ok(text(StatusCode::OK, "ok\n".into()))
 }
 
-/// The catalog was confirmed lately, the clocks agree and every schema's data is open; else 503 with the reasons.
+/// The catalog was confirmed lately, the clocks agree, every schema's data is open and nobody said stop; else 503
+/// with the reasons.
 pub(super) fn ready(app: &App, method: &Method) -> Result<Response<Body>, Failure> {
     only_get(method)?;
     Ok(readiness(app))

@@ -7,6 +7,7 @@ mod coding;
 mod conditional;
 mod cors;
 mod decide;
+mod ending;
 pub mod facts;
 mod forward;
 mod health;
@@ -29,7 +30,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use gatepost_rest::path::RequestPath;
 use gatepost_store::logs::AccessRecord;
-use http::{Method, Request, Response};
+use http::{HeaderValue, Method, Request, Response, Version, header};
 use hyper::body::Incoming;
 
 use crate::app::App;
@@ -65,6 +66,7 @@ pub async fn dispatch(
     let method = request.method().clone();
     let raw_path = request.uri().path().to_owned();
     let head = method == Method::HEAD;
+    let version = request.version();
     let coding = Coding::preferred(request.headers());
     let answered = {
         let work = std::pin::pin!(answer(&app, peer, request, &mut facts));
@@ -84,6 +86,10 @@ pub async fn dispatch(
         response = coding::encode(response, coding).await;
     }
     respond::finish(response.headers_mut(), &facts, peer.tls);
+    if app.is_stopping() && version < Version::HTTP_2 {
+        // The client's next request comes on another connection, to another node.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     note(&app, facts, method, raw_path, response.status().as_u16());
     Ok(response)
 }

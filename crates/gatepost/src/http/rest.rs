@@ -97,7 +97,7 @@ async fn answer(
     };
     if let Caller::Client { known, .. } = &caller {
         facts.client = Some(Arc::clone(&known.name));
-        served.app.throttle.take_request(known.client.id, facts.at_ms).map_err(too_many)?;
+        served.app.throttle.take_request(known.client.id, facts.started).map_err(too_many)?;
     }
     let tail = served.path.below(2);
     let found = find(served.schema, tail);

@@ -1,8 +1,7 @@
-//! The listener: connections, TLS, time-outs and the end.
+//! The listener: connections, TLS and time-outs.
 //!
 //! Each connection is a task of its own with a time limit for header blocks; a limit on connections makes further
-//! ones wait in the kernel's queue. On shutdown no new connection is taken, idle ones are closed, and requests in
-//! flight are given their time.
+//! ones wait in the kernel's queue. How it ends is told in [`super::ending`].
 
 use std::collections::HashMap;
 use std::io;
@@ -14,13 +13,13 @@ use anyhow::Context as _;
 use http::Version;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 
+use super::ending::{Ending, Farewell};
 use super::tls::Certificates;
 use super::{Peer, dispatch, health};
 use crate::app::App;
@@ -55,31 +54,61 @@ impl Listener {
         Ok(Self { socket, certificates, health: health.transpose()? })
     }
 
-    /// Serves until `stop` resolves and then for as long as requests in flight may take.
-    pub async fn serve(self, app: Arc<App>, stop: impl Future<Output = ()>) {
-        let doorkeeper = Doorkeeper::new(&app);
-        let graceful = GracefulShutdown::new();
-        let acceptor = self.certificates.as_ref().map(|certificates| certificates.acceptor());
+    /// Serves until `asked` resolves. Then other nodes are given the time until `drained` resolves to take over: new
+    /// connections are still served, `/readyz` says 503 and answers tell clients to come back on another connection.
+    /// Then the listener closes, and requests in flight are given `server.shutdown_seconds`.
+    pub async fn serve(
+        self,
+        app: Arc<App>,
+        asked: impl Future<Output = ()>,
+        drained: impl Future<Output = ()>,
+    ) {
         let reload = self.certificates.clone().map(|certificates| tokio::spawn(certificates.follow()));
         let health = self.health.map(|listener| tokio::spawn(health::serve(listener, Arc::clone(&app))));
-        let mut stop = std::pin::pin!(stop);
+        let reception = Reception {
+            doorkeeper: Doorkeeper::new(&app),
+            acceptor: self.certificates.as_ref().map(|certificates| certificates.acceptor()),
+            ending: Ending::default(),
+            app,
+        };
+        reception.accept_until(&self.socket, asked).await;
+        reception.app.stop_being_ready();
+        reception.ending.leave();
+        reception.accept_until(&self.socket, drained).await;
+        reception.ending.finish();
+        let patience = Duration::from_secs(u64::from(reception.app.config.server.shutdown_seconds));
+        let rest = async {
+            reception.accept_queued(self.socket).await;
+            reception.ending.all_gone().await;
+        };
+        if tokio::time::timeout(patience, rest).await.is_err() {
+            tracing::warn!("requests were still running when the time for shutdown was over");
+        }
+        for task in [reload, health].into_iter().flatten() {
+            task.abort();
+        }
+    }
+}
+
+/// What makes a connection of a socket.
+struct Reception {
+    app: Arc<App>,
+    doorkeeper: Doorkeeper,
+    acceptor: Option<TlsAcceptor>,
+    ending: Ending,
+}
+
+impl Reception {
+    async fn accept_until(&self, socket: &TcpListener, end: impl Future<Output = ()>) {
+        let mut end = std::pin::pin!(end);
         loop {
             let accepted = tokio::select! {
                 biased;
-                () = &mut stop => break,
-                accepted = accept(&self.socket, &doorkeeper) => accepted,
+                () = &mut end => return,
+                accepted = self.accept(socket) => accepted,
             };
             match accepted {
-                Ok((stream, address, permit)) => {
-                    let Some(place) = doorkeeper.admit(address.ip()) else { continue };
-                    let connection =
-                        Connection { app: Arc::clone(&app), address, watcher: graceful.watcher() };
-                    let acceptor = acceptor.clone();
-                    tokio::spawn(async move {
-                        connection.run(stream, acceptor).await;
-                        drop((permit, place));
-                    });
-                }
+                Ok((stream, address, permit)) => self.welcome(stream, address, permit),
                 Err(error) => {
                     // Out of file descriptors, mostly: taking a breath beats a busy loop.
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -87,25 +116,55 @@ impl Listener {
                 }
             }
         }
-        drop(self.socket);
-        for task in [reload, health].into_iter().flatten() {
-            task.abort();
+    }
+
+    /// Takes the next connection when there is room for one.
+    async fn accept(
+        &self,
+        socket: &TcpListener,
+    ) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+        let permit = self.doorkeeper.room().await?;
+        let (stream, address) = socket.accept().await?;
+        Ok((stream, address, permit))
+    }
+
+    /// Takes every connection that the kernel has accepted already, and closes the listener: whoever is in its queue
+    /// then is cut off. The runtime may not know of the newest ones yet, so the kernel itself is asked.
+    async fn accept_queued(&self, socket: TcpListener) {
+        let Ok(socket) = socket.into_std() else { return };
+        loop {
+            let Ok(permit) = self.doorkeeper.room().await else { return };
+            let accepted = socket.accept().and_then(|(stream, address)| {
+                stream.set_nonblocking(true)?;
+                Ok((TcpStream::from_std(stream)?, address))
+            });
+            match accepted {
+                Ok((stream, address)) => self.welcome(stream, address, permit),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "connections that waited were cut off");
+                    return;
+                }
+            }
         }
-        let patience = Duration::from_secs(u64::from(app.config.server.shutdown_seconds));
-        if tokio::time::timeout(patience, graceful.shutdown()).await.is_err() {
-            tracing::warn!("requests were still running when the time for shutdown was over");
-        }
+    }
+
+    fn welcome(&self, stream: TcpStream, address: SocketAddr, permit: OwnedSemaphorePermit) {
+        let Some(place) = self.doorkeeper.admit(address.ip()) else { return };
+        let connection = Connection { app: Arc::clone(&self.app), address, farewell: self.ending.farewell() };
+        let acceptor = self.acceptor.clone();
+        tokio::spawn(async move {
+            connection.run(stream, acceptor).await;
+            drop((permit, place));
+        });
     }
 }
 
-/// Takes the next connection when there is room for one.
-async fn accept(
-    socket: &TcpListener,
-    doorkeeper: &Doorkeeper,
-) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let permit = Arc::clone(&doorkeeper.permits).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, address) = socket.accept().await?;
-    Ok((stream, address, permit))
+/// Whether an error of `accept` says something about the connection, not about the listener.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
 /// Counts connections: all of them, and those of each address.
@@ -130,6 +189,11 @@ impl Doorkeeper {
             proxies: app.config.server.trusted_proxies.clone(),
             per_address: Arc::default(),
         }
+    }
+
+    /// Waits until there is room for another connection.
+    async fn room(&self) -> io::Result<OwnedSemaphorePermit> {
+        Arc::clone(&self.permits).acquire_owned().await.map_err(io::Error::other)
     }
 
     /// A place for a connection from this address, unless it has too many.
@@ -160,7 +224,7 @@ impl Drop for Place {
 struct Connection {
     app: Arc<App>,
     address: SocketAddr,
-    watcher: Watcher,
+    farewell: Farewell,
 }
 
 impl Connection {
@@ -192,18 +256,22 @@ impl Connection {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Self { app, address, watcher } = self;
+        let Self { app, address, farewell } = self;
         let peer = Peer { address: address.ip(), tls };
         let service = hyper::service::service_fn({
-            let app = Arc::clone(&app);
-            move |request| dispatch(Arc::clone(&app), peer, request)
+            let (app, asked) = (Arc::clone(&app), farewell.asked());
+            move |request| {
+                // Fails from the second request on.
+                let _ = asked.set(());
+                dispatch(Arc::clone(&app), peer, request)
+            }
         });
         let stream = TokioIo::new(stream);
         let limits = &app.config.limits;
         let outcome = if version == Version::HTTP_2 {
-            watcher.watch(http2_builder(limits).serve_connection(stream, service)).await
+            farewell.http2(http2_builder(limits).serve_connection(stream, service)).await
         } else {
-            watcher.watch(http1_builder(limits).serve_connection(stream, service)).await
+            farewell.http1(http1_builder(limits).serve_connection(stream, service)).await
         };
         if let Err(error) = outcome {
             tracing::debug!(%error, %address, "connection ended early");

@@ -5,7 +5,7 @@ use std::fmt::{Display, Write as _};
 
 use gatepost_oauth::Client;
 use gatepost_rest::definition::{
-    Handler, Id, Method, Module, Parameter, Privilege, PublicEntry, Schema, Template,
+    Handler, Id, Method, Module, Parameter, Privilege, PublicEntry, ReadsFrom, Schema, Template,
 };
 use gatepost_store::catalog::Catalog;
 
@@ -97,6 +97,12 @@ impl Script {
                     ("p_module_name", text(&module.name)),
                     ("p_origins_allowed", text(&module.origins_allowed.join(","))),
                 ],
+            );
+        }
+        if module.reads_from != ReadsFrom::default() {
+            self.call(
+                "gatepost.set_module_reads",
+                &[("p_module_name", text(&module.name)), ("p_from", text(module.reads_from.as_str()))],
             );
         }
         for template in &module.templates {

@@ -2,20 +2,22 @@
 
 use gatepost_plsql::Value;
 use gatepost_rest::cover::Cover;
-use gatepost_rest::definition::{Method, PublicEntry};
+use gatepost_rest::definition::{Method, PublicEntry, ReadsFrom};
 
 use super::clients::change_client;
+use super::ords_modules::change_module;
 use super::refusal::Refusal;
 use super::scope::{NOTHING, Scope};
 use super::signature::{Bound, Signature, free_text, procedure, text};
 
 /// The calls of this package.
-pub(super) static CALLS: [Signature; 5] = [
+pub(super) static CALLS: [Signature; 6] = [
     procedure("ALLOW_PUBLIC", &[&[text("p_pattern"), text("p_methods").or_text("GET")]], allow_public),
     procedure("DENY_PUBLIC", &[&[text("p_pattern"), text("p_methods").or_null()]], deny_public),
     procedure("SET_CLIENT_STATUS", &[&[text("p_name"), text("p_status")]], set_client_status),
     procedure("SET_CLIENT_OWNER", &[&[text("p_name"), text("p_owner")]], set_client_owner),
     procedure("REVOKE_CLIENT_TOKENS", &[&[text("p_name")]], revoke_client_tokens),
+    procedure("SET_MODULE_READS", &[&[text("p_module_name"), text("p_from")]], set_module_reads),
 ];
 
 /// Opens a pattern to callers without a token, where no privilege locks it. The methods replace earlier ones.
@@ -98,4 +100,10 @@ fn set_client_owner(scope: &mut Scope<'_>, bound: &Bound) -> Result<Value, Refus
 fn revoke_client_tokens(scope: &mut Scope<'_>, bound: &Bound) -> Result<Value, Refusal> {
     let generation = scope.new_generation();
     change_client(scope, bound.required_text("p_name")?, |client| client.generation = generation)
+}
+
+/// Says which servers may answer the GET handlers of a module, where the schema's data has replicas.
+fn set_module_reads(scope: &mut Scope<'_>, bound: &Bound) -> Result<Value, Refusal> {
+    let reads_from = ReadsFrom::parse(bound.required_text("p_from")?)?;
+    change_module(scope, bound, |module| module.reads_from = reads_from)
 }

@@ -3,7 +3,7 @@
 //! An object that is defined again keeps its own identity; everything below it is made anew, as in ORDS.
 
 use gatepost_plsql::Value;
-use gatepost_rest::definition::{Id, Module};
+use gatepost_rest::definition::{Id, Module, ReadsFrom};
 
 use super::origins;
 use super::refusal::{Refusal, code};
@@ -73,7 +73,7 @@ pub(super) fn read_module(
     let before = working.catalog.modules_of(schema).find(|module| module.name == name).cloned();
     let audit = working.audit_after(before.as_ref().map(|module| &module.audit));
     Ok(Module {
-        id: before.map_or_else(|| working.catalog.take_id(), |module| module.id),
+        id: before.as_ref().map_or_else(|| working.catalog.take_id(), |module| module.id),
         schema_id: schema,
         name: name.to_owned(),
         base_path,
@@ -81,6 +81,8 @@ pub(super) fn read_module(
         published,
         comments,
         origins_allowed: Vec::new(),
+        // A script that knows no replicas does not take a promise back.
+        reads_from: before.map_or_else(ReadsFrom::default, |module| module.reads_from),
         templates: Vec::new(),
         audit,
     })
@@ -118,7 +120,7 @@ fn publish_module(scope: &mut Scope<'_>, bound: &Bound) -> Result<Value, Refusal
 }
 
 /// Changes the fields of a module and leaves what is below it.
-fn change_module(
+pub(super) fn change_module(
     scope: &mut Scope<'_>,
     bound: &Bound,
     change: impl FnOnce(&mut Module),

@@ -53,30 +53,36 @@ const SCHEMAS: [&str; 4] = ["hr", "shop", "sales", "other"];
 /// The database that all others are copies of: schemas and rights, made by `gatepost init-db`.
 const TEMPLATE: &str = "template_of_tests";
 
-/// Passwords by login. Logins are the whole cluster's.
-type Passwords = BTreeMap<String, String>;
+/// The logins, which are the whole cluster's, as `gatepost init-db` leaves them.
+struct Logins {
+    /// URLs in the template, by the name of their file.
+    urls: BTreeMap<String, String>,
+    /// The lines for `gatepost.toml`, with the files beside it.
+    sections: String,
+}
 
-fn passwords() -> &'static Passwords {
-    static MADE: OnceLock<Passwords> = OnceLock::new();
+fn logins() -> &'static Logins {
+    static MADE: OnceLock<Logins> = OnceLock::new();
     MADE.get_or_init(|| {
         cluster().sql("postgres", &format!("create database {TEMPLATE}"));
-        let folder = Folder::new("passwords");
+        let folder = Folder::new("logins");
         let (files, url) = (folder.path().to_str().unwrap(), cluster().url(TEMPLATE));
-        let mut arguments = vec!["init-db", "--passwords", files, "--url", &url, "--apply"];
+        let mut arguments = vec!["init-db", "--files", files, "--url", &url, "--apply"];
         arguments.extend(SCHEMAS.iter().flat_map(|schema| ["--schema", schema]));
-        call(&arguments).ok();
+        let sections = call(&arguments).ok().replace(&format!("{files}/"), "");
         let read = |entry: std::io::Result<std::fs::DirEntry>| {
             let path = entry.unwrap().path();
-            let login = path.file_stem().unwrap().to_str().unwrap().to_owned();
-            (login, std::fs::read_to_string(path).unwrap().trim_end().to_owned())
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            (name, std::fs::read_to_string(path).unwrap())
         };
-        std::fs::read_dir(folder.path()).unwrap().map(read).collect()
+        let urls = std::fs::read_dir(folder.path()).unwrap().map(read).collect();
+        Logins { urls, sections }
     })
 }
 
 /// Makes a database of this name.
 pub(super) fn make_database(name: &str) {
-    passwords();
+    logins();
     cluster().sql("postgres", &format!("create database \"{name}\" template {TEMPLATE}"));
 }
 
@@ -85,20 +91,12 @@ pub(super) fn drop_database(name: &str) {
     cluster().sql("postgres", &format!("drop database \"{name}\" with (force)"));
 }
 
-/// The URL of a login of this purpose.
-pub(super) fn login_url(database: &str, schema: Option<&str>, purpose: &str) -> String {
-    let login = schema.map_or(format!("gatepost_{purpose}"), |schema| format!("gatepost_{schema}_{purpose}"));
-    let password = passwords().get(&login).unwrap_or_else(|| panic!("there is no login {login}"));
-    cluster().url(database).replace("postgres:of-the-tests", &format!("{login}:{password}"))
+/// The files with the URLs of the logins in this database, by name.
+pub(super) fn login_files(database: &str) -> impl Iterator<Item = (&'static str, String)> {
+    logins().urls.iter().map(move |(name, url)| (name.as_str(), url.replace(TEMPLATE, database)))
 }
 
-/// The sections of `gatepost.toml` that say where catalog and data are.
-pub(super) fn storage(database: &str) -> String {
-    let catalog = format!("[catalog]\nurl = \"{}\"\n", login_url(database, None, "catalog"));
-    let data = SCHEMAS.map(|schema| {
-        let [read, write, owner] =
-            ["read", "write", "owner"].map(|purpose| login_url(database, Some(schema), purpose));
-        format!("[schemas.{schema}]\ndata = \"{read}\"\ndata_write = \"{write}\"\ndata_owner = \"{owner}\"\n")
-    });
-    catalog + &data.concat()
+/// The sections of `gatepost.toml` that name them.
+pub(super) fn sections() -> &'static str {
+    &logins().sections
 }

@@ -1,5 +1,6 @@
 //! Folders of tests, the databases that belong to them, and what somebody beside the program sees there.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -7,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
 
-use crate::backend::{Backend, drop_database, login_url, make_database, storage};
+use crate::backend::{Backend, drop_database, login_files, make_database, sections};
 use crate::postgres::{afterwards, binaries, cluster, psql};
 
 /// Everything that this process makes is below this folder, which does not outlive it.
@@ -59,9 +60,28 @@ impl Folder {
     pub(crate) fn configure(&self, text: &str) {
         let mut table: toml::Table = toml::from_str(text).unwrap();
         if self.backend == Backend::Postgres {
-            merge(&mut table, toml::from_str(&storage(self.database())).unwrap());
+            for (name, url) in login_files(self.database()) {
+                self.write_private(name, &url);
+            }
+            merge(&mut table, toml::from_str(sections()).unwrap());
         }
         self.write("gatepost.toml", &table.to_string());
+    }
+
+    /// Takes another folder's configuration, so that both are nodes of one installation.
+    pub(crate) fn configure_as(&self, other: &Folder) {
+        for entry in std::fs::read_dir(other.path()).unwrap() {
+            let file = entry.unwrap().path();
+            let name = file.file_name().unwrap().to_str().unwrap();
+            if name == "gatepost.toml" || file.extension().is_some_and(|extension| extension == "url") {
+                self.write_private(name, &std::fs::read_to_string(&file).unwrap());
+            }
+        }
+    }
+
+    fn write_private(&self, name: &str, text: &str) {
+        let file = self.write(name, text);
+        std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600)).unwrap();
     }
 
     pub(crate) fn backend(&self) -> Backend {
@@ -78,11 +98,15 @@ impl Folder {
         })
     }
 
-    /// The URL of a schema's data for the login of this purpose; on SQLite they are all one.
-    pub(crate) fn data_url(&self, schema: &str, purpose: &str) -> String {
+    /// What `--data-url` says of a schema.
+    pub(crate) fn data_url(&self, schema: &str) -> String {
         match self.backend {
             Backend::Sqlite => format!("sqlite:{}", self.path.join(format!("{schema}.db")).display()),
-            Backend::Postgres => login_url(self.database(), Some(schema), purpose),
+            Backend::Postgres => {
+                let name = format!("data-{schema}.url");
+                let found = login_files(self.database()).find(|(file, _)| *file == name);
+                found.expect("the schema has logins").1.trim().to_owned()
+            }
         }
     }
 

@@ -2,10 +2,13 @@
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that cannot go on fails")]
 
 mod backend;
+mod balancer;
 mod cli;
 mod client;
 mod folder;
 mod holder;
+mod inside;
+mod nodes;
 mod oauth;
 mod outage;
 mod postgres;

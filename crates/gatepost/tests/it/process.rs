@@ -86,7 +86,7 @@ impl Shop {
     }
 
     pub(crate) fn init_command(&self) -> Command {
-        let url = self.0.data_url("shop", "read");
+        let url = self.0.data_url("shop");
         gatepost(&["init", self.dir(), "--data-url", &url, "--schema", "shop", "--create"])
     }
 

@@ -144,7 +144,7 @@ impl TestServer {
                 Ok(0) | Err(_) => break,
                 Ok(count) => answer.extend_from_slice(&buffer[..count]),
             }
-            if complete(&answer) {
+            if is_complete(&answer) {
                 break;
             }
         }
@@ -157,9 +157,19 @@ impl TestServer {
     }
 
     /// Asks the process to stop and waits for its end.
-    #[cfg(unix)]
-    pub(crate) fn stop(mut self) -> std::process::ExitStatus {
-        Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().unwrap();
+    pub(crate) fn stop(self) -> std::process::ExitStatus {
+        self.terminate();
+        self.ended()
+    }
+
+    /// Asks the process to stop.
+    pub(crate) fn terminate(&self) {
+        let done = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().unwrap();
+        assert!(done.success());
+    }
+
+    /// Waits for the process's end.
+    pub(crate) fn ended(mut self) -> std::process::ExitStatus {
         self.child.wait().unwrap()
     }
 
@@ -202,7 +212,7 @@ fn read_demo(folder: &Path) -> Value {
 }
 
 /// Whether the bytes hold a whole answer with a length, or its head says that there is no body.
-fn complete(answer: &[u8]) -> bool {
+pub(crate) fn is_complete(answer: &[u8]) -> bool {
     let Some(head) = answer.windows(4).position(|window| window == b"\r\n\r\n") else { return false };
     let text = String::from_utf8_lossy(&answer[..head]).to_ascii_lowercase();
     let length = text

@@ -3,7 +3,7 @@
 mod properties;
 
 use super::*;
-use crate::definition::Audit;
+use crate::definition::{Audit, ReadsFrom};
 use crate::path::RequestPath;
 use crate::pattern::Pattern;
 use crate::router::{ModuleRoutes, Router};
@@ -36,6 +36,7 @@ impl World {
             published: true,
             comments: None,
             origins_allowed: Vec::new(),
+            reads_from: ReadsFrom::default(),
             templates: Vec::new(),
             audit: Audit::default(),
         }));

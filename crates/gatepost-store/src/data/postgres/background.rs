@@ -1,4 +1,4 @@
-//! A small runtime for callers that block: checks and sessions.
+//! A small runtime for callers that block, checks and sessions, and for the looks at replicas.
 
 use std::future::Future;
 use std::sync::mpsc;
@@ -37,6 +37,15 @@ impl Background {
             let _ = sender.send(future.await);
         });
         receiver.recv().map_err(|_| gone())
+    }
+}
+
+impl Background {
+    /// Runs beside everything else until it ends or this is dropped.
+    pub(super) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
+        if let Some(runtime) = &self.runtime {
+            runtime.spawn(future);
+        }
     }
 }
 

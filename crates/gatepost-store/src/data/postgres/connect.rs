@@ -1,6 +1,7 @@
 //! Logins and their connections.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use gatepost_rest::render::Zone;
@@ -8,12 +9,14 @@ use tokio::task::JoinHandle;
 use tokio_postgres::config::TargetSessionAttrs;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Statement};
+use tokio_postgres::{Client, Config, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::PostgresOptions;
 use super::error::words;
+use super::replica::Freshness;
 use crate::data::DataError;
+use crate::database::postgres::each_server;
 use crate::database::{PlaceOptions, PostgresPlace};
 
 const STATEMENTS_CACHED: usize = 512;
@@ -29,6 +32,11 @@ const POWER: &str = "select r.rolname::text from pg_catalog.pg_roles r where r.r
      and (r.rolsuper or exists (select from pg_catalog.pg_roles m where m.rolname in \
      ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files') \
      and pg_catalog.pg_has_role(r.oid, m.oid, 'member')))";
+
+const IN_RECOVERY: &str = "select pg_catalog.pg_is_in_recovery()";
+/// When the server was started, in microseconds: no two servers were so at the same moment.
+pub(super) const INSTANCE: &str =
+    "select cast(extract(epoch from pg_catalog.pg_postmaster_start_time()) * 1000000 as bigint)";
 
 /// What a login is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,11 +69,23 @@ impl ConnectError {
     }
 }
 
+/// Which server a connection may lead to.
+#[derive(Clone, Debug)]
+enum Demand {
+    /// What the driver says.
+    Driver,
+    /// One that is not in recovery. The driver cannot tell: it looks at a setting that readers have anyway.
+    Primary,
+    /// The one that was looked at.
+    Replica(Arc<Freshness>),
+}
+
 /// A way into the database.
 #[derive(Debug)]
 pub(super) struct Login {
     place: PostgresPlace,
     access: Access,
+    demand: Demand,
     settings: String,
     pgbouncer: bool,
     /// Compatible engines need not know every setting.
@@ -97,7 +117,27 @@ impl Login {
             .map(|(name, value)| format!("-c {name}={}", escaped(value)))
             .collect::<Vec<_>>()
             .join(" ");
-        Ok(Self { place, access, settings, pgbouncer: postgres.pgbouncer, plain: AtomicBool::new(false) })
+        let reads = matches!(access, Access::Share | Access::Read);
+        let demand = if reads && place.wants_writable() { Demand::Primary } else { Demand::Driver };
+        let (pgbouncer, plain) = (postgres.pgbouncer, AtomicBool::new(false));
+        Ok(Self { place, access, demand, settings, pgbouncer, plain })
+    }
+
+    /// Takes no connection but to the replica that was looked at.
+    pub(super) fn of_replica(mut self, freshness: &Arc<Freshness>) -> Self {
+        self.demand = Demand::Replica(Arc::clone(freshness));
+        self
+    }
+
+    /// Takes what the driver takes.
+    pub(super) fn of_any(mut self) -> Self {
+        self.demand = Demand::Driver;
+        self
+    }
+
+    /// How many servers the URL names.
+    pub(super) fn servers(&self) -> usize {
+        self.place.servers()
     }
 
     pub(super) fn access(&self) -> Access {
@@ -106,6 +146,11 @@ impl Login {
 
     /// Connects. The connection is driven by the runtime that this runs on.
     pub(super) async fn connect(&self) -> Result<Connection, ConnectError> {
+        // Behind a pointer: the futures of requests, which seldom connect, stay small.
+        Box::pin(self.connect_somehow()).await
+    }
+
+    async fn connect_somehow(&self) -> Result<Connection, ConnectError> {
         if self.pgbouncer {
             return self.connect_with("").await;
         }
@@ -137,16 +182,63 @@ impl Login {
         if matches!(self.access, Access::Share | Access::Read) {
             config.target_session_attrs(TargetSessionAttrs::Any);
         }
-        let (client, connection) = config.connect(tls.clone()).await.map_err(ConnectError::Database)?;
-        let driver = tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::info!(%error, "a PostgreSQL connection ended");
-            }
-        });
-        let connection = Connection { client, tls, driver, statements: HashMap::new() };
+        let connection = match &self.demand {
+            Demand::Driver => open(&config, tls).await?,
+            Demand::Primary => open_primary(&config, &tls).await?,
+            Demand::Replica(freshness) => open_replica(&config, tls, freshness).await?,
+        };
         connection.refuse_power().await?;
         Ok(connection)
     }
+}
+
+async fn open(config: &Config, tls: MakeRustlsConnect) -> Result<Connection, ConnectError> {
+    let (client, connection) = config.connect(tls.clone()).await.map_err(ConnectError::Database)?;
+    let driver = tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::info!(%error, "a PostgreSQL connection ended");
+        }
+    });
+    Ok(Connection { client, tls, driver, replica: None, statements: HashMap::new() })
+}
+
+/// The first of several servers that is not in recovery.
+async fn open_primary(config: &Config, tls: &MakeRustlsConnect) -> Result<Connection, ConnectError> {
+    let mut failed = None;
+    for server in each_server(config) {
+        match open(&server, tls.clone()).await {
+            Ok(connection) => match connection.client.query_typed_one(IN_RECOVERY, &[]).await {
+                Ok(row) if row.try_get(0).unwrap_or(false) => {}
+                // Compatible engines need not know recovery.
+                Ok(_) => return Ok(connection),
+                Err(error) if error.as_db_error().is_some() => return Ok(connection),
+                Err(error) => failed = Some(error),
+            },
+            Err(ConnectError::Database(error)) => failed = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(failed.map_or_else(
+        || ConnectError::Local("every server of the URL is in recovery, and none takes writes".into()),
+        ConnectError::Database,
+    ))
+}
+
+/// The server that was looked at, and not another one behind the same name.
+async fn open_replica(
+    config: &Config,
+    tls: MakeRustlsConnect,
+    freshness: &Arc<Freshness>,
+) -> Result<Connection, ConnectError> {
+    let mut connection = open(config, tls).await?;
+    let row = connection.client.query_typed_one(INSTANCE, &[]).await.map_err(ConnectError::Database)?;
+    let started_us = row.try_get(0).map_err(ConnectError::Database)?;
+    if !freshness.is_of(started_us) {
+        let message = "another server answers at this URL than the one that was looked at";
+        return Err(ConnectError::Local(message.into()));
+    }
+    connection.replica = Some((started_us, Arc::clone(freshness)));
+    Ok(connection)
 }
 
 /// A connection with the statements that it has prepared. Dropping it closes the socket at once, whatever runs.
@@ -154,6 +246,8 @@ pub(super) struct Connection {
     pub(super) client: Client,
     tls: MakeRustlsConnect,
     driver: JoinHandle<()>,
+    /// For a replica: when its server was started, and what is known of it.
+    replica: Option<(i64, Arc<Freshness>)>,
     statements: HashMap<u64, Statement>,
 }
 
@@ -180,6 +274,18 @@ impl Connection {
         }
         self.statements.insert(number, statement.clone());
         Ok(statement)
+    }
+
+    /// Whether it leads to the server that it should lead to.
+    pub(super) fn is_current(&self) -> bool {
+        let leads_there = |(started_us, freshness): &(i64, Arc<Freshness>)| freshness.is_of(*started_us);
+        !self.client.is_closed() && self.replica.as_ref().is_none_or(leads_there)
+    }
+
+    /// Whether a query may be sent now: a replica is left alone once it is not proven to be fresh any more, however
+    /// long the query waited for it.
+    pub(super) fn may_answer(&self) -> bool {
+        self.replica.as_ref().is_none_or(|(_, freshness)| freshness.is_fresh())
     }
 
     /// User SQL must not reach the server's files and programs, nor what other logins keep.

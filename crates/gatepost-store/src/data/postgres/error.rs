@@ -94,6 +94,11 @@ pub(super) fn is_collision(error: &Error) -> bool {
     error.code().is_some_and(|code| matches!(code.code(), "40001" | "40P01"))
 }
 
+/// Whether a server in recovery cannot do what the statement asks for, whatever its data.
+pub(super) fn needs_primary(error: &Error) -> bool {
+    error.code().is_some_and(|code| matches!(code.code(), "25006" | "55000" | "0A000"))
+}
+
 /// Whether the connection is gone.
 pub(super) fn is_lost(error: &Error) -> bool {
     match error.as_db_error() {

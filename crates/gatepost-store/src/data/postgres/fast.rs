@@ -73,7 +73,7 @@ impl FastLane {
 impl Place {
     fn live(&self) -> Option<Arc<Member>> {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        current.as_ref().filter(|member| !member.connection.client.is_closed()).cloned()
+        current.as_ref().filter(|member| member.connection.is_current()).cloned()
     }
 }
 
@@ -98,9 +98,13 @@ impl Member {
     }
 }
 
-/// Runs a plan here; none when it must go to the pool.
-pub(super) async fn run(shared: &Shared, plan: &Plan, limits: Limits) -> Option<Result<Reply, ExecuteError>> {
-    let lane = shared.fast.as_ref()?;
+/// Runs a plan on one of these connections; none when it must go to the pool.
+pub(super) async fn run(
+    shared: &Shared,
+    lane: &FastLane,
+    plan: &Plan,
+    limits: Limits,
+) -> Option<Result<Reply, Failed>> {
     if plan.source.etag.is_some() || plan.source.hints.streams.load(Ordering::Relaxed) {
         return None;
     }
@@ -121,6 +125,9 @@ pub(super) async fn run(shared: &Shared, plan: &Plan, limits: Limits) -> Option<
             return None;
         }
     };
+    if !member.connection.may_answer() {
+        return Some(Err(Failed::Own(ExecuteError::Busy)));
+    }
     match attempt(shared, &member, plan, limits, resolved, statement).await {
         Ok(reply) => Some(Ok(reply)),
         Err(Failed::Own(ExecuteError::Timeout | ExecuteError::Stopped)) => {
@@ -131,7 +138,7 @@ pub(super) async fn run(shared: &Shared, plan: &Plan, limits: Limits) -> Option<
             member.forget(number);
             None
         }
-        Err(failed) => Some(Err(failed.into_error())),
+        Err(failed) => Some(Err(failed)),
     }
 }
 

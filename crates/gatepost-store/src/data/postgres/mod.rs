@@ -13,6 +13,7 @@ mod fast;
 mod lane;
 mod pool;
 mod query;
+mod replica;
 mod resolve;
 mod row;
 mod rows;
@@ -32,11 +33,12 @@ use gatepost_rest::render::{Columns, Zone};
 use gatepost_rest::source::{CompiledSource, Step};
 use tokio::sync::Mutex;
 
-use super::{DataError, DataOptions, Description, ExecuteError, Limits, Precondition, Reply};
+use super::{DataError, DataOptions, Description, ExecuteError, Limits, Precondition, ReplicaReport, Reply};
 use background::Background;
 use connect::{Access, Connection, Login};
 use fast::FastLane;
 use pool::Pool;
+use replica::Replicas;
 use resolve::{Resolver, Wanted};
 pub(super) use session::Session;
 
@@ -53,7 +55,11 @@ pub struct PostgresOptions {
     pub folder: PathBuf,
     /// The schema's name in the database.
     pub schema: String,
-    /// Connections for queries.
+    /// The URLs of standbys, each with the reader's login.
+    pub replica_urls: Vec<String>,
+    /// How old the answers of standbys may be.
+    pub replica_max_lag: Duration,
+    /// Connections for queries, on each server.
     pub readers_max: usize,
     /// Connections for changes.
     pub writers_max: usize,
@@ -82,6 +88,8 @@ impl PostgresOptions {
             owner_url: url,
             folder: PathBuf::new(),
             schema: schema.into(),
+            replica_urls: Vec::new(),
+            replica_max_lag: Duration::from_secs(1),
             readers_max: 8,
             writers_max: 4,
             wait: Duration::from_secs(5),
@@ -104,6 +112,7 @@ struct Shared {
     fast: Option<FastLane>,
     readers: Pool,
     writers: Pool,
+    replicas: Replicas,
     owner: Login,
     resolver: Resolver,
     background: Background,
@@ -128,11 +137,13 @@ impl Engine {
             Pool::new(login(&postgres.writer_url, Access::Write)?, postgres.writers_max, postgres.wait)?;
         let fast = !postgres.row_level_security && !postgres.pgbouncer;
         let fast = fast.then(|| login(&postgres.reader_url, Access::Share).map(FastLane::new)).transpose()?;
+        let replicas = Replicas::open(&postgres, &options.zone, fast.is_some())?;
         let owner = login(&postgres.owner_url, Access::Own)?;
         let shared = Shared {
             fast,
             readers,
             writers,
+            replicas,
             owner,
             resolver: Resolver::default(),
             background: Background::start()?,
@@ -220,6 +231,13 @@ impl Engine {
         found.and_then(|found| found).map_err(DataError::Open)
     }
 
+    /// Looks at each replica once.
+    pub(super) fn replicas(&self) -> Result<Vec<ReplicaReport>, DataError> {
+        let shared = Arc::clone(&self.shared);
+        let looking = async move { shared.replicas.report().await };
+        self.shared.background.wait(looking).map_err(DataError::Open)
+    }
+
     pub(super) fn session(&self) -> Result<Session, DataError> {
         Session::open(&self.shared)
     }
@@ -228,6 +246,7 @@ impl Engine {
         self.shared.closed.store(true, Ordering::Release);
         self.shared.readers.close();
         self.shared.writers.close();
+        self.shared.replicas.close();
     }
 }
 

@@ -23,8 +23,8 @@ impl managed::Manager for Manager {
     }
 
     async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<ConnectError> {
-        if connection.client.is_closed() {
-            return Err(RecycleError::message("the connection is closed"));
+        if !connection.is_current() {
+            return Err(RecycleError::message("the connection is closed, or leads to another server"));
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use super::pool::Lease;
 use super::resolve::Wanted;
 use super::row::owned;
 use super::rows::{Outlet, Writer};
-use super::{Arc, Shared, change, fast};
+use super::{Arc, Shared, change, fast, replica};
 use crate::data::reply::etag_text;
 use crate::data::{ExecuteError, Limits, Reply};
 
@@ -59,8 +59,15 @@ async fn attempts(
     limits: Limits,
     mut outlet: Outlet,
 ) -> Result<Reply, ExecuteError> {
-    if let Some(result) = fast::run(shared, plan, limits).await {
-        return result;
+    if let Some(replica) = replica::choose(shared, plan)
+        && let Some(result) = Box::pin(replica::run(shared, replica, plan, limits, &mut outlet)).await
+    {
+        return outlet.finish(result).await;
+    }
+    if let Some(lane) = &shared.fast
+        && let Some(result) = fast::run(shared, lane, plan, limits).await
+    {
+        return result.map_err(Failed::into_error);
     }
     let mut first = true;
     let result = loop {
@@ -81,7 +88,8 @@ async fn attempts(
     outlet.finish(result).await
 }
 
-async fn attempt(
+/// Runs a plan once on a connection.
+pub(super) async fn attempt(
     shared: &Shared,
     plan: &Plan,
     limits: Limits,
@@ -93,6 +101,10 @@ async fn attempt(
     let Queries { main, etag } = queries;
     let mode = if etag.is_some() { Mode::Snapshot } else { Mode::Read };
     let opening = Opening::new(shared, lease, plan, mode, limits.deadline).await?;
+    if !lease.may_answer() {
+        lease.keep();
+        return Err(Failed::Own(ExecuteError::Busy));
+    }
     let closing = Some(if main.resolved.plain { COMMIT } else { COMMIT_AND_RESET });
     let outcome = match etag {
         None => rows(plan, limits, lease, outlet, (Some(&opening), closing), &main, None).await,

@@ -1,6 +1,7 @@
 //! Rows to a reply: whole while it is small, in chunks once it outgrows the buffer.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use gatepost_rest::plan::Plan;
@@ -17,6 +18,7 @@ use crate::data::{DataOptions, ExecuteError, Limits, Reply, ReplyBody};
 pub(super) struct Outlet {
     reply: Option<oneshot::Sender<Started>>,
     producer: Option<Producer>,
+    streams: Arc<AtomicBool>,
     options: DataOptions,
     limits: Limits,
 }
@@ -32,12 +34,17 @@ pub(super) struct Started {
 impl Outlet {
     pub(super) fn new(options: DataOptions, limits: Limits) -> (Self, oneshot::Receiver<Started>) {
         let (reply, started) = oneshot::channel();
-        (Self { reply: Some(reply), producer: None, options, limits }, started)
+        (Self { reply: Some(reply), producer: None, streams: Arc::default(), options, limits }, started)
     }
 
     /// Whether the answer has begun to leave, so that no other attempt can be made.
     pub(super) fn is_streaming(&self) -> bool {
         self.producer.is_some()
+    }
+
+    /// Whether the answer has begun to leave, to be looked at while another writes.
+    pub(super) fn streams(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.streams)
     }
 
     /// Ends a stream, if there is one.
@@ -69,6 +76,7 @@ impl Outlet {
             let sender = self.reply.take().ok_or(ExecuteError::Stopped)?;
             sender.send(Started { reply, gone }).map_err(|_| ExecuteError::Stopped)?;
             self.producer = Some(producer);
+            self.streams.store(true, Ordering::Release);
         }
         let Some(producer) = &self.producer else { return Err(ExecuteError::Stopped) };
         let chunk = std::mem::replace(out, Vec::with_capacity(self.options.chunk_bytes + 1024));

@@ -7,6 +7,7 @@ mod error;
 mod listen;
 mod migrate;
 mod place;
+mod servers;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,6 +19,7 @@ use tokio_postgres::types::{ToSql, Type};
 use super::{Access, DatabaseError, Migration, Parameter, Prepared, Row, Transaction};
 pub use listen::Listener;
 pub use place::PostgresPlace;
+pub(crate) use servers::each_server;
 
 /// How long we wait for an answer; the server itself gives up a little earlier.
 const CALL_TIME: Duration = Duration::from_secs(9);

@@ -11,11 +11,13 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::servers::servers_of;
 use crate::database::DatabaseError;
 use crate::database::place::{PlaceError, PlaceOptions, redact};
 
-/// How long a connection may take to open.
+/// How long a connection may take to open, all hosts together.
 const CONNECT_TIME: Duration = Duration::from_secs(3);
+const CONNECT_TIME_OF_HOST_MIN: Duration = Duration::from_millis(500);
 
 /// The schema's name is also a part of a channel's name.
 const SCHEMA_LENGTH_MAX: usize = 40;
@@ -108,9 +110,32 @@ impl PostgresPlace {
         self.config.get_password().map(|bytes| String::from_utf8_lossy(bytes).into_owned())
     }
 
+    /// How many servers the URL names.
+    pub fn servers(&self) -> usize {
+        servers_of(&self.config)
+    }
+
+    /// Whether only a server that takes writes will do.
+    pub(crate) fn wants_writable(&self) -> bool {
+        self.config.get_target_session_attrs() == TargetSessionAttrs::ReadWrite
+    }
+
     /// Hosts and database, without the login.
     pub fn database(&self) -> String {
-        let hosts = self.config.get_hosts().iter().enumerate().map(|(index, host)| {
+        let hosts: Vec<String> = self.hosts().collect();
+        let database = self.config.get_dbname().or(self.config.get_user()).unwrap_or_default();
+        format!("postgres://{}/{database}", hosts.join(","))
+    }
+
+    /// Whether both are the same login of the same server.
+    pub fn is_same_login(&self, other: &Self) -> bool {
+        let servers = |place: &Self| -> Vec<String> { place.hosts().collect() };
+        let ours = servers(self);
+        self.user() == other.user() && servers(other).iter().any(|server| ours.contains(server))
+    }
+
+    fn hosts(&self) -> impl Iterator<Item = String> {
+        self.config.get_hosts().iter().enumerate().map(|(index, host)| {
             let ports = self.config.get_ports();
             let port = ports.get(index).or(ports.first()).copied().unwrap_or(5432);
             match host {
@@ -118,10 +143,7 @@ impl PostgresPlace {
                 #[cfg(unix)]
                 Host::Unix(path) => path.display().to_string(),
             }
-        });
-        let hosts: Vec<String> = hosts.collect();
-        let database = self.config.get_dbname().or(self.config.get_user()).unwrap_or_default();
-        format!("postgres://{}/{database}", hosts.join(","))
+        })
     }
 
     /// What a connection is opened with. Files are read now, so that a renewed password or certificate is used.
@@ -164,7 +186,8 @@ fn settle(config: &mut Config, tls: &TlsMode) {
         config.application_name("gatepost");
     }
     if config.get_connect_timeout().is_none() {
-        config.connect_timeout(CONNECT_TIME);
+        let servers = u32::try_from(servers_of(config)).unwrap_or(u32::MAX).max(1);
+        config.connect_timeout((CONNECT_TIME / servers).max(CONNECT_TIME_OF_HOST_MIN));
     }
     if config.get_tcp_user_timeout().is_none() {
         config.tcp_user_timeout(Duration::from_secs(8));
@@ -173,7 +196,7 @@ fn settle(config: &mut Config, tls: &TlsMode) {
     config.keepalives_interval(Duration::from_secs(2));
     config.keepalives_retries(2);
     // Of several servers only the one that takes writes will do.
-    let several = config.get_hosts().len() > 1;
+    let several = servers_of(config) > 1;
     if several && config.get_target_session_attrs() == TargetSessionAttrs::Any {
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
     }
@@ -289,6 +312,25 @@ mod tests {
         assert_eq!(place.to_string(), "postgres://h:1,i:2/b, schema gatepost");
         assert!(!format!("{place:?}").contains("s3cret"));
         assert_eq!(place.config.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
+    }
+
+    #[test]
+    fn each_server_of_a_url_is_asked_as_the_url_says() {
+        let url = "postgres://a:s3cret@h:1,i:2/b?application_name=x&options=-c%20y%3Dz&keepalives=0&\
+                   tcp_user_timeout=4&keepalives_retries=7&channel_binding=require&load_balance_hosts=random";
+        let place = parse(url).unwrap();
+        let each = super::super::servers::each_server(&place.config);
+        for (server, (host, port)) in [("h", 1), ("i", 2)].into_iter().enumerate() {
+            let parameters = url.split_once('?').unwrap().1;
+            let alone = format!("postgres://a:s3cret@{host}:{port}/b?{parameters}");
+            let mut wanted: Config = alone.parse().unwrap();
+            settle(&mut wanted, &place.tls);
+            wanted.connect_timeout(CONNECT_TIME / 2);
+            assert_eq!(each[server], wanted);
+        }
+        assert_eq!(each.len(), 2);
+        assert!(place.wants_writable());
+        assert_eq!(parse("postgres://a@h/b").unwrap().servers(), 1);
     }
 
     #[test]

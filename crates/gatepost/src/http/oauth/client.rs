@@ -22,10 +22,10 @@ pub(super) async fn authenticate(
 ) -> Result<Arc<KnownClient>, Refusal> {
     let presented = presented(headers, form)?;
     let known = endpoint.snapshot.principals.find_presented(endpoint.schema.schema.id, &presented.client_id);
-    let (app, now_ms) = (endpoint.app, facts.at_ms);
+    let (app, at) = (endpoint.app, facts.started);
     let id = known.map(|known| known.client.id);
     facts.client = known.map(|known| Arc::clone(&known.name));
-    if let Err(seconds) = app.throttle.check(id, facts.address, now_ms) {
+    if let Err(seconds) = app.throttle.check(id, facts.address, at) {
         audit(endpoint, facts, "throttled", "too many failures");
         return Err(Refusal::throttled(seconds));
     }
@@ -40,7 +40,7 @@ pub(super) async fn authenticate(
     if endpoint.first_look && has_changed(endpoint).await {
         return Err(Refusal { look_again: true, ..OauthError::invalid_client().into() });
     }
-    app.throttle.note_failure(id, facts.address, now_ms);
+    app.throttle.note_failure(id, facts.address, at);
     audit(endpoint, facts, "client authentication failed", reason);
     Err(Refusal { reason, ..OauthError::invalid_client().into() })
 }

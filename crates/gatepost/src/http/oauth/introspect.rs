@@ -19,7 +19,7 @@ pub(super) async fn answer(
 ) -> Result<Response<Body>, Refusal> {
     let form = Form::parse(headers, body)?;
     let asking = client::authenticate(endpoint, headers, &form, facts).await?;
-    endpoint.app.throttle.take_request(asking.client.id, facts.at_ms).map_err(Refusal::throttled)?;
+    endpoint.app.throttle.take_request(asking.client.id, facts.started).map_err(Refusal::throttled)?;
     let query = TokenQuery::parse(&form)?;
     let document = find_active(endpoint, &asking, query.token, facts.at_ms)
         .map_or_else(IntrospectionResponse::inactive, IntrospectionResponse::active);

@@ -18,7 +18,7 @@ pub(super) async fn answer(
 ) -> Result<Response<Body>, Refusal> {
     let form = Form::parse(headers, body)?;
     let known = client::authenticate(endpoint, headers, &form, facts).await?;
-    endpoint.app.throttle.take_request(known.client.id, facts.at_ms).map_err(Refusal::throttled)?;
+    endpoint.app.throttle.take_request(known.client.id, facts.started).map_err(Refusal::throttled)?;
     let query = TokenQuery::parse(&form)?;
     // Unknown, foreign and expired tokens are answered like good ones (REV-02, REV-03).
     if let Ok(token) = endpoint.schema.sealing.open(query.token)

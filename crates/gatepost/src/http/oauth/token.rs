@@ -23,7 +23,7 @@ pub(super) async fn answer(
     let form = Form::parse(headers, body)?;
     let known = client::authenticate(endpoint, headers, &form, facts).await?;
     let app = endpoint.app;
-    app.throttle.take_request(known.client.id, facts.at_ms).map_err(Refusal::throttled)?;
+    app.throttle.take_request(known.client.id, facts.started).map_err(Refusal::throttled)?;
     let outcome = TokenRequest::parse(&form, &known.client).and_then(|request| match request {
         TokenRequest::ClientCredentials(request) => issue_to(endpoint, &known, &request, facts),
     });

@@ -52,6 +52,7 @@ pub(super) const MODULES: View = View {
         "created_on",
         "updated_by",
         "updated_on",
+        "reads_from",
     ],
     rows: |dictionary, schema| {
         let row = |module: &Module| {
@@ -66,7 +67,9 @@ pub(super) const MODULES: View = View {
                 list(&module.origins_allowed),
                 json!(schema.id),
             ];
-            audited(columns, &module.audit)
+            let mut columns = audited(columns, &module.audit);
+            columns.push(json!(module.reads_from.as_str()));
+            columns
         };
         dictionary.catalog.modules_of(schema.id).map(|module| row(module)).collect()
     },

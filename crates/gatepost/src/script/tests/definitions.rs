@@ -1,7 +1,7 @@
 //! What each call makes, changes and deletes.
 
 use gatepost_rest::definition::{
-    EtagType, Method, ParameterAccess, ParameterSource, ParameterType, Role, SourceType,
+    EtagType, Method, ParameterAccess, ParameterSource, ParameterType, ReadsFrom, Role, SourceType,
 };
 
 use super::host::{Host, developer, notes, options};
@@ -95,6 +95,21 @@ fn modules_change_without_losing_templates() {
     assert_eq!(module.origins_allowed, ["https://app.example", "http://localhost:8000"]);
     host.block("ords.publish_module('shop.v2'); ords.set_module_origins_allowed('shop.v2', '');");
     assert!(host.module("shop.v2").published && host.module("shop.v2").origins_allowed.is_empty());
+}
+
+#[test]
+fn a_module_reads_from_replicas_unless_it_says_otherwise_and_keeps_that_when_it_is_defined_again() {
+    let host = shop();
+    let reads_from = || host.module("shop.v1").reads_from;
+    assert_eq!(reads_from(), ReadsFrom::Replica);
+    host.block("gatepost.set_module_reads('shop.v1', 'primary');");
+    assert_eq!((reads_from(), host.module("shop.v1").templates.len()), (ReadsFrom::Primary, 1));
+    host.block("ords.define_module('shop.v1', '/v1/');");
+    assert_eq!(reads_from(), ReadsFrom::Primary);
+    host.block("gatepost.set_module_reads(p_module_name => 'shop.v1', p_from => 'REPLICA');");
+    assert_eq!(reads_from(), ReadsFrom::Replica);
+    host.block("gatepost.set_module_reads('shop.v1', 'PRIMARY'); ords.delete_module('shop.v1'); ords.define_module('shop.v1', '/v1/');");
+    assert_eq!(reads_from(), ReadsFrom::Replica);
 }
 
 #[test]

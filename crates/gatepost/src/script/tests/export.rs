@@ -30,6 +30,7 @@ fn nasty() -> Host {
            ords.enable_schema(true, 'HR', 'BASE_PATH', 'people', true);
            ords.define_module('it''s é', '/é/x/', 0, 'NOT_PUBLISHED', '{text}');
            ords.set_module_origins_allowed('it''s é', 'https://a.example,http://localhost:8000');
+           gatepost.set_module_reads('it''s é', 'PRIMARY');
            ords.define_template('it''s é', '.', 9, 'QUERY', '{text}', '{text}');
            ords.define_template('it''s é', 'a/:b,:c');
            ords.define_handler('it''s é', '.', 'POST', 'plsql/block', '{text}', 7, 'a/b,c/d', '{text}');

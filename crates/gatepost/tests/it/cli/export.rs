@@ -36,6 +36,7 @@ begin
   ords.enable_schema(p_url_mapping_pattern => 'sh-op_1', p_auto_rest_auth => true);
   ords.define_module('it''s "quoted"', '/Ünïcode/π/', 0, 'NOT_PUBLISHED', q'[it's; a /* comment */ -- or not]');
   ords.set_module_origins_allowed('it''s "quoted"', 'https://a.example,http://localhost:3000');
+  gatepost.set_module_reads('it''s "quoted"', 'PRIMARY');
   ords.define_template('it''s "quoted"', 'a/:b/:c', 9, 'QUERY', 'select max(x) from t where b = :b', '&name @file /');
   ords.define_handler('it''s "quoted"', 'a/:b/:c', 'GET', 'json/item',
     'select ''a''''b'' as "Quoted ""Name""", :b as b' || chr(10) || '  from t -- /' || chr(10) || '/' || chr(10) ||

@@ -19,7 +19,7 @@ async fn the_files_make_tables_services_locks_and_clients_that_work() {
             "tables-postgres"
         }
     };
-    call(&["init", dir, "--data-url", &folder.data_url("hr", "read"), "--schema", "hr", "--create"]).ok();
+    call(&["init", dir, "--data-url", &folder.data_url("hr"), "--schema", "hr", "--create"]).ok();
     for file in [tables, "rows", "definitions", "clients"] {
         let path = format!("{}/../../examples/hr/{file}.sql", env!("CARGO_MANIFEST_DIR"));
         call(&["sql", "--data", dir, "--schema", "hr", &path]).ok();

@@ -4,6 +4,7 @@ use reqwest::StatusCode;
 
 use crate::client::{Credentials, get, http};
 use crate::folder::Folder;
+use crate::nodes::{HOST, free_port};
 use crate::process::{eventually_async, eventually_status};
 use crate::server::{TestServer, gatepost};
 use crate::shop::PATIENT;
@@ -86,8 +87,6 @@ struct Pair {
     ports: Vec<u16>,
 }
 
-const HOST: &str = "gatepost.test";
-
 impl Pair {
     fn start() -> Self {
         let folder = Folder::new("pair");
@@ -119,10 +118,6 @@ impl Pair {
         let request = http().get(self.url(node, "hr/hr/employees/")).header("host", HOST);
         request.bearer_auth(token).send().await.unwrap()
     }
-}
-
-pub(super) fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 #[tokio::test]

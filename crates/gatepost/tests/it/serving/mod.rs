@@ -3,6 +3,7 @@
 mod broken;
 mod crash;
 mod disk;
+mod drain;
 mod freshness;
 mod on_postgres;
 mod once;

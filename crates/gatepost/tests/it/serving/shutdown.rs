@@ -2,10 +2,11 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::Command;
 use std::time::Duration;
 
-use crate::process::{Shop, eventually};
+use crate::client::get;
+use crate::nodes::free_port;
+use crate::process::{Shop, eventually, eventually_status};
 use crate::server::TestServer;
 
 /// A table, a handler that writes into it, and one that gives much more than a socket holds.
@@ -39,8 +40,7 @@ fn connect(server: &TestServer) -> TcpStream {
 }
 
 fn terminate(server: &TestServer) {
-    let done = Command::new("kill").args(["-TERM", &server.id().to_string()]).status().unwrap();
-    assert!(done.success());
+    server.terminate();
     eventually("new connections are refused", || TcpStream::connect(server.address()).is_err());
 }
 
@@ -141,4 +141,32 @@ fn the_last_request_is_in_the_log() {
     read_until(&mut stream, "HTTP/1.1 401");
     assert_eq!(server.stop().code(), Some(0));
     assert!(shop.run("log", &[]).ok().contains("/ords/shop/last-of-all"));
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_the_server_at_once() {
+    let shop = Shop::new("shutdown-twice");
+    shop.script(SERVICES).ok();
+    let health = format!("127.0.0.1:{}", free_port());
+    let mut serve = shop.command("serve", &["--listen", "127.0.0.1:0"]);
+    serve.env("GATEPOST_SERVER_DRAIN_SECONDS", "80000").env("GATEPOST_SERVER_HEALTH_LISTEN", &health);
+    let server = TestServer::spawn(shop.0.path(), serve);
+    let mut stream = connect(&server);
+    let head = format!(
+        "POST /ords/shop/notes/all HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n\
+         Content-Length: 20\r\nExpect: 100-continue\r\n\r\n",
+        server.address()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    read_until(&mut stream, "100 Continue");
+    server.terminate();
+    for base in [server.base_url.clone(), format!("http://{health}")] {
+        eventually_status(503, async || get(&format!("{base}/readyz"), None).await).await;
+    }
+    assert_eq!(get(&format!("http://{health}/healthz"), None).await.status(), 200);
+    server.terminate();
+    let log = server.log.clone();
+    assert_eq!(server.ended().code(), Some(1));
+    assert!(std::fs::read_to_string(log).unwrap().contains("told to stop a second time"));
+    assert!(shop.lines("select text from note").is_empty());
 }

@@ -80,6 +80,7 @@ fn what_cannot_be_done_is_refused_and_leaves_nothing() {
     let name = plain.rsplit('/').next().unwrap();
     let elsewhere = format!("{}/postgres", plain.rsplit_once('/').unwrap().0);
     assert!(refused(&["--data-url", &elsewhere]).contains("may not make one"));
+    assert!(refused(&["--data-url", &plain, "--catalog-url", &plain]).contains("need logins of their own"));
     cluster.sql("postgres", &format!("grant pg_read_server_files to {name}"));
     assert!(refused(&["--data-url", &plain]).contains("pg_read_server_files"));
     cluster

@@ -8,12 +8,12 @@ use crate::postgres::{Cluster, psql};
 use crate::process::{call, finish};
 use crate::server::{TestServer, gatepost};
 
-/// A login's URL, with the password that `init-db` wrote down.
-fn url(cluster: &Cluster, folder: &Folder, login: &str) -> String {
-    let file = folder.path().join(format!("{login}.password"));
-    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-    let password = std::fs::read_to_string(file).unwrap();
-    cluster.url("postgres").replace("postgres:of-the-tests", &format!("{login}:{password}"))
+/// A login's URL, as `init-db` wrote it down.
+#[track_caller]
+fn url(folder: &Folder, name: &str) -> String {
+    let file = folder.path().join(name);
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600, "{name}");
+    std::fs::read_to_string(file).unwrap().trim().to_owned()
 }
 
 pub(super) fn fails(url: &str, text: &str) {
@@ -23,46 +23,139 @@ pub(super) fn fails(url: &str, text: &str) {
 }
 
 #[test]
+fn what_cannot_be_made_is_refused_and_leaves_no_file() {
+    let cluster = Cluster::start();
+    let folder = Folder::new("init-db-refused");
+    let files = folder.path().join("files");
+    let files = files.to_str().unwrap();
+    let run = |url: &str, more: &[&str]| {
+        let all = [&["init-db", "--url", url, "--files", files, "--schema", "hr"], more].concat();
+        let message = call(&all).refused();
+        assert!(!message.contains("of-the-tests") && !message.contains("s3cret"), "{message}");
+        assert!(!std::path::Path::new(files).exists(), "{message}");
+        message
+    };
+    let admin = cluster.url("postgres");
+    let plain = cluster.database("plain");
+    assert!(run("sqlite:x", &[]).contains("--url is `postgres://"));
+    assert!(run("postgres://a:s3cret@h/b?sslmode=prefer", &[]).contains("verify-full"));
+    assert!(run(&admin.replace("of-the-tests", "s3cret"), &["--apply"]).contains("password authentication"));
+    assert!(run(&plain, &["--apply"]).contains("permission denied to create role"));
+    assert!(run(&admin, &["--schema", "hr", "--apply"]).contains("named twice"));
+    let (long, longer) = ("x".repeat(60), "x".repeat(61));
+    assert!(run(&admin, &["--schema", &long, "--schema", &longer]).contains("begins as that of another"));
+    cluster.sql("postgres", "create schema gatepost");
+    assert!(run(&admin, &["--apply"]).contains("its login is postgres"));
+    let roles = "select count(*) from pg_roles where rolname like 'gatepost%'";
+    assert_eq!(cluster.sql("postgres", roles), "0");
+}
+
+/// The lines for `gatepost.toml`, on the logins' database; as they are, they make an installation.
+#[track_caller]
+fn serve(lines: &str) {
+    let home = Folder::new("init-db-demo");
+    home.write("gatepost.toml", &format!("demo = true\n{lines}"));
+    drop(TestServer::demo(&home));
+    drop(TestServer::demo(&home));
+}
+
+#[test]
+fn what_is_printed_can_be_run_and_pasted() {
+    let cluster = Cluster::start();
+    let folder = Folder::new("init-db-printed");
+    let files = folder.path().to_str().unwrap();
+    let bare = cluster.url("postgres").replace("postgres:of-the-tests@", "");
+    let arguments = ["init-db", "--schema", "hr", "--schema", "a$$b", "--files", files, "--url", &bare];
+    let printed = call(&arguments).ok();
+    for name in ["catalog.url", "data-hr.url", "data-hr-write.url", "data-hr-owner.url", "data-a$$b.url"] {
+        let url = url(&folder, name);
+        let password = url.split(['@', ':']).nth(2).unwrap();
+        assert!(password.len() > 20 && !printed.contains(password), "{printed}");
+    }
+    assert_eq!(call(&arguments).ok().lines().count(), printed.lines().count());
+    let run = |text: &str| {
+        let file = folder.write("logins.sql", text);
+        let mut psql = Command::new(crate::postgres::binaries().join("psql"));
+        psql.args([&cluster.url("postgres"), "-v", "ON_ERROR_STOP=1", "-f", file.to_str().unwrap()]);
+        finish(&mut psql, "")
+    };
+    run(&printed).ok();
+    let again = run(&printed);
+    assert!(again.stderr.contains("role gatepost_hr_read is there already and keeps its password"));
+    again.ok();
+    let lines: Vec<&str> = printed.lines().filter_map(|line| line.strip_prefix("--")).collect();
+    serve(&lines[1..].join("\n"));
+}
+
+#[test]
 fn logins_get_what_they_need_and_the_catalog_is_nobody_elses() {
     let cluster = Cluster::start();
     let folder = Folder::new("init-db");
-    let passwords = folder.path().to_str().unwrap();
+    let files = folder.path().to_str().unwrap();
     let admin = cluster.url("postgres");
-    cluster.sql("postgres", "create schema hr; create table hr.emp (n int); insert into hr.emp values (1)");
+    // Somebody else's login, a table that is there, and one with a number of its own.
+    cluster.sql(
+        "postgres",
+        "create role gatepost_hr_write login password 'theirs';
+         create schema hr; create table hr.old (n int generated by default as identity, t serial);
+         insert into hr.old values (1)",
+    );
+    let arguments = ["init-db", "--schema", "hr", "--files", files, "--url", &admin, "--apply"];
+    let lines = call(&arguments).ok();
+    assert!(!lines.contains("of-the-tests"), "{lines}");
+    let names = ["data-hr.url", "data-hr-write.url", "data-hr-owner.url"];
+    let before = names.map(|name| url(&folder, name));
+    let more = [&arguments[..], &["--schema", "shop"]].concat();
+    call(&more).ok();
+    assert_eq!(before, names.map(|name| url(&folder, name)));
+    let [read, write, owner] = before;
+    assert!(write.contains("://gatepost_hr_write_2:"), "{write}");
+    let theirs = admin.replace("postgres:of-the-tests", "gatepost_hr_write:theirs");
+    assert_eq!(psql(&theirs, "select 1"), "1");
 
-    let printed = call(&["init-db", "--schema", "hr", "--schema", "shop", "--passwords", passwords]).ok();
-    let secret = std::fs::read_to_string(folder.path().join("gatepost_catalog.password")).unwrap();
-    assert!(printed.contains("create schema if not exists \"gatepost\"") && !printed.contains(&secret));
-    psql(&admin, &printed);
-    let arguments = ["init-db", "--schema", "hr", "--passwords", passwords, "--url", &admin, "--apply"];
-    for _ in 0..2 {
-        let output = call(&arguments).ok();
-        assert!(output.contains("the logins are ready") && !output.contains("of-the-tests"), "{output}");
+    assert_eq!(psql(&read, "select n from hr.old"), "1");
+    fails(&read, "insert into hr.old values (2)");
+    fails(&read, "set default_transaction_read_only = off; insert into hr.old values (2)");
+    psql(&write, "insert into hr.old (n) values (2)");
+    psql(&owner, "update hr.old set n = 3 where n = 2; select setval('hr.old_t_seq', 100)");
+    for refused in ["truncate hr.old", "drop table hr.old", "alter table hr.old add x int"] {
+        fails(&owner, refused);
     }
-
-    let [read, write] = ["gatepost_hr_read", "gatepost_hr_write"].map(|name| url(&cluster, &folder, name));
-    let catalog = url(&cluster, &folder, "gatepost_catalog");
-    assert_eq!(psql(&read, "select n from hr.emp"), "1");
-    fails(&read, "insert into hr.emp values (2)");
-    fails(&read, "set default_transaction_read_only = off; insert into hr.emp values (2)");
-    psql(&write, "insert into hr.emp values (2)");
-    // Tables that come later count as well.
+    // Tables that come later count as well, whoever of the two makes them.
     cluster.sql("postgres", "create table hr.later (n int)");
-    psql(&write, "insert into hr.later values (2)");
-    assert_eq!(psql(&read, "select n from hr.later"), "2");
-    psql(&url(&cluster, &folder, "gatepost_shop_owner"), "create table shop.t (n int)");
-    fails(&url(&cluster, &folder, "gatepost_shop_write"), "create table shop.u (n int)");
-    assert_eq!(psql(&url(&cluster, &folder, "gatepost_shop_read"), "select count(*) from shop.t"), "0");
-    fails(&catalog, "select n from hr.emp");
+    psql(&owner, "create table hr.ours (n serial); insert into hr.later values (1)");
+    psql(&write, "insert into hr.later values (2); insert into hr.ours default values");
+    assert_eq!(
+        psql(&read, "select sum(n) from (select n from hr.later union all select n from hr.ours) x"),
+        "4"
+    );
+    psql(&url(&folder, "data-shop-owner.url"), "create table shop.t (n int)");
+    fails(&url(&folder, "data-shop-write.url"), "create table shop.u (n int)");
+    fails(&url(&folder, "data-shop-write.url"), "select n from hr.old");
+    assert_eq!(psql(&url(&folder, "data-shop.url"), "select count(*) from shop.t"), "0");
+    let catalog = url(&folder, "catalog.url");
+    fails(&catalog, "select n from hr.old");
 
-    let home = Folder::new("init-db-demo");
-    drop(TestServer::start(home.path(), &["demo", "--listen", "127.0.0.1:0", "--catalog-url", &catalog]));
-    for login in [&read, &write] {
+    serve(&lines);
+    for login in [&read, &write, &owner] {
         fails(login, "select body from gatepost.catalog_object");
         fails(login, "set role gatepost_catalog");
     }
+    // A file that does not open its login is told of.
+    cluster.sql("postgres", "alter role gatepost_hr_read_2 password 'other'");
+    let message = call(&arguments).refused();
+    assert!(message.contains("the login of data-hr.url"), "{message}");
+    std::fs::remove_file(folder.path().join("data-hr.url")).unwrap();
+    assert!(call(&arguments).refused().contains("some of the files data-hr.url"));
+}
 
-    // A login of data that reaches the catalog is told of.
+#[test]
+fn a_login_that_reaches_the_catalog_is_told_of() {
+    let cluster = Cluster::start();
+    let admin = cluster.url("postgres");
+    let home = Folder::new("reaches-catalog");
+    drop(TestServer::start(home.path(), &["demo", "--listen", "127.0.0.1:0", "--catalog-url", &admin]));
+    let catalog = url(&home, "catalog.url");
     let check = |data: &str| {
         let mut command = gatepost(&["check-config", "--data", home.path().to_str().unwrap()]);
         finish(command.env("GATEPOST_SCHEMAS_HR_DATA", data), "")
@@ -82,10 +175,8 @@ fn a_login_that_may_make_logins_is_used_once() {
         || TestServer::start(folder.path(), &["demo", "--listen", "127.0.0.1:0", "--catalog-url", &admin]);
     drop(start());
     let config = std::fs::read_to_string(folder.path().join("gatepost.toml")).unwrap();
-    assert!(config.contains("postgres://gatepost_catalog@127.0.0.1"), "{config}");
-    assert!(!config.contains("of-the-tests"), "{config}");
-    let mode = std::fs::metadata(folder.path().join("catalog.password")).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600);
+    assert!(config.contains("url = \"file:catalog.url\""), "{config}");
+    assert!(url(&folder, "catalog.url").contains("postgres://gatepost_catalog:"));
     let owner = "select nspowner::regrole from pg_namespace where nspname = 'gatepost'";
     assert_eq!(cluster.sql("postgres", owner), "gatepost_catalog");
     drop(start());

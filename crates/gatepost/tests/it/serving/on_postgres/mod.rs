@@ -1,3 +1,5 @@
 //! What only PostgreSQL has: several nodes on one catalog, and a database that can be away.
 
+mod clocks;
 mod nodes;
+mod rolling;

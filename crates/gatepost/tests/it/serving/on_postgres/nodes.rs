@@ -1,66 +1,39 @@
 //! Several nodes on one catalog in PostgreSQL, and what they do when its database is gone, old or late.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 use std::time::{Duration, Instant};
 
-use gatepost::app::clock::Clock;
-use gatepost::app::key_file::KeySource;
-use gatepost::app::{App, Open};
-use gatepost::config::Config;
 use reqwest::StatusCode;
 
 use crate::backend::Backend;
 use crate::client::{Credentials, get, http};
 use crate::folder::Folder;
+use crate::nodes::{HOST, Nodes};
 use crate::postgres::{Cluster, cluster};
 use crate::process::{call, eventually_async, eventually_status};
-use crate::server::{TestServer, gatepost};
-use crate::serving::freshness::free_port;
-use crate::shop::PATIENT;
-
-const HOST: &str = "gatepost.test";
+use crate::server::TestServer;
 
 /// How long a change may take to reach another node: the poll and a slow machine.
 const BOUND: Duration = Duration::from_secs(5);
 
-/// Three nodes with folders of their own, one catalog, one key file and one database of data.
-struct Nodes {
-    home: Folder,
-    _folders: Vec<Folder>,
-    servers: Vec<TestServer>,
-    ports: Vec<u16>,
+/// Three nodes on a demo, and its client.
+struct Three {
+    nodes: Nodes,
     client: Credentials,
     /// Kept: a new one takes longer than what is measured.
     http: reqwest::Client,
+    home: Folder,
 }
 
-impl Nodes {
+impl Three {
     fn start() -> Self {
         let home = Folder::on(Backend::Postgres, "nodes");
-        home.configure(&format!("demo = true\n{PATIENT}"));
         let client = Credentials::of_demo(&TestServer::demo(&home));
-        let config = std::fs::read_to_string(home.path().join("gatepost.toml")).unwrap();
-        let (mut folders, mut servers, mut ports) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in 0..3 {
-            let (folder, port) = (Folder::new("node"), free_port());
-            let mut command = gatepost(&["serve", "--listen", &format!("127.0.0.1:{port}"), "--data"]);
-            folder.write("gatepost.toml", &config);
-            command.arg(folder.path()).env("GATEPOST_SERVER_PUBLIC_URL", format!("http://{HOST}"));
-            command.env("GATEPOST_SECRETS_KEY_FILE", home.path().join("keys.toml"));
-            servers.push(TestServer::spawn(folder.path(), command));
-            folders.push(folder);
-            ports.push(port);
-        }
-        Self { home, _folders: folders, servers, ports, client, http: http() }
-    }
-
-    fn url(&self, node: usize, path: &str) -> String {
-        format!("http://127.0.0.1:{}/ords/{path}", self.ports[node])
+        let nodes = Nodes::start(3, &home, &[]);
+        Self { nodes, client, http: http(), home }
     }
 
     async fn post(&self, node: usize, path: &str, form: &[(&str, &str)]) -> reqwest::Response {
-        let request = self.http.post(self.url(node, path)).header("host", HOST);
+        let request = self.http.post(self.nodes.url(node, path)).header("host", HOST);
         request.basic_auth(&self.client.id, Some(&self.client.secret)).form(form).send().await.unwrap()
     }
 
@@ -71,7 +44,7 @@ impl Nodes {
     }
 
     async fn status(&self, node: usize, path: &str, token: Option<&str>) -> StatusCode {
-        let mut request = self.http.get(self.url(node, path)).header("host", HOST);
+        let mut request = self.http.get(self.nodes.url(node, path)).header("host", HOST);
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
@@ -81,7 +54,7 @@ impl Nodes {
     /// Waits until every node answers so, and says how long it took.
     async fn everywhere(&self, path: &str, token: Option<&str>, wanted: StatusCode) -> Duration {
         let since = Instant::now();
-        for node in 0..self.servers.len() {
+        for node in 0..self.nodes.count() {
             while self.status(node, path, token).await != wanted {
                 assert!(since.elapsed() < BOUND, "node {node}: {path} is not {wanted}");
                 tokio::time::sleep(Duration::from_millis(1)).await;
@@ -101,7 +74,7 @@ const PROTECTED: &str = "hr/hr/employees/";
 
 #[tokio::test]
 async fn what_changes_at_one_node_holds_at_all() {
-    let nodes = Nodes::start();
+    let nodes = Three::start();
     let token = nodes.token(0).await.unwrap();
     nodes.everywhere(PROTECTED, Some(&token), StatusCode::OK).await;
 
@@ -162,7 +135,7 @@ async fn what_changes_at_one_node_holds_at_all() {
 
 #[tokio::test]
 async fn secrets_and_keys_that_are_rotated_hold_at_all_nodes() {
-    let nodes = Nodes::start();
+    let nodes = Three::start();
     let first = nodes.token(0).await.unwrap();
     nodes.sql("oauth.rotate_client_secret('hr_app', p_revoke_existing => true);");
     for node in 0..3 {
@@ -243,27 +216,6 @@ async fn a_catalog_that_was_restored_ends_every_token() {
     let fresh = client.token_soon(&server, "hr").await;
     assert_eq!(get(&protected, Some(&fresh)).await.status(), StatusCode::OK);
     assert!(server.log_text().contains("it was restored"));
-}
-
-#[test]
-fn a_clock_that_is_off_the_catalogs_is_not_ready() {
-    let folder = Folder::on(Backend::Postgres, "clock");
-    drop(TestServer::demo(&folder));
-    for (off_ms, wanted) in [(0, None), (4_000, None), (7_000, Some("ahead of")), (-7_000, Some("behind"))] {
-        let config = Config::load(folder.path(), None, []).unwrap();
-        let keys = KeySource::File(folder.path().join("keys.toml"));
-        let now_ms = Clock::System.now_ms() + off_ms;
-        let clock = Clock::Manual(Arc::new(AtomicI64::new(now_ms)));
-        let app = App::open(config, keys, clock, Open::Existing).unwrap();
-        let problems = app.problems();
-        match wanted {
-            None => assert!(problems.is_empty(), "{off_ms}: {problems:?}"),
-            Some(side) => {
-                assert_eq!(problems.len(), 1, "{problems:?}");
-                assert!(problems[0].contains("clock") && problems[0].contains(side), "{problems:?}");
-            }
-        }
-    }
 }
 
 #[tokio::test]
