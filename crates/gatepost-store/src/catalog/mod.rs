@@ -4,6 +4,7 @@
 //! what differs in one transaction and refuses when somebody else was first.
 
 mod copy;
+mod key_ring;
 mod object;
 mod revocation;
 mod store;
@@ -45,6 +46,8 @@ pub struct Catalog {
     pub clients: BTreeMap<Id, Arc<Client>>,
     /// Tokens revoked one by one.
     pub revocations: Arc<Revocations>,
+    /// Counts the changes of the keys, when those are in the catalog; else 0.
+    pub key_revision: u64,
 }
 
 /// Who changes the catalog, from where, and when.
@@ -125,7 +128,9 @@ impl Catalog {
 
     /// Whether this is an earlier state than that one: a catalog only goes back when a backup takes its place.
     pub fn is_older_than(&self, other: &Self) -> bool {
-        self.revision < other.revision || self.revocations.revision < other.revocations.revision
+        self.revision < other.revision
+            || self.revocations.revision < other.revocations.revision
+            || self.key_revision < other.key_revision
     }
 
     /// The schema of this name (lower case).

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use gatepost_oauth::SealedRing;
 use gatepost_rest::definition::Id;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::key_ring;
 use super::object::{Object, ObjectKind};
 use super::revocation::{self, REVOCATION_GRACE_MS, Revocations, RevokedToken, TokenId};
 use super::{Catalog, Change, CommitError, HistoryEntry};
@@ -14,11 +16,18 @@ use crate::database::{
     Access, CatalogPlace, Database, DatabaseError, Listener, Migration, Parameter, Transaction,
 };
 
-pub(super) const MIGRATIONS: [Migration; 1] = [Migration {
-    version: 1,
-    sqlite: include_str!("../../migrations/sqlite/catalog_0001.sql"),
-    postgres: Some(include_str!("../../migrations/postgres/catalog_0001.sql")),
-}];
+pub(super) const MIGRATIONS: [Migration; 2] = [
+    Migration {
+        version: 1,
+        sqlite: include_str!("../../migrations/sqlite/catalog_0001.sql"),
+        postgres: Some(include_str!("../../migrations/postgres/catalog_0001.sql")),
+    },
+    Migration {
+        version: 2,
+        sqlite: include_str!("../../migrations/sqlite/catalog_0002.sql"),
+        postgres: Some(include_str!("../../migrations/postgres/catalog_0002.sql")),
+    },
+];
 
 /// The stored catalog. All calls block; none takes longer than the database's busy time-out.
 #[derive(Debug)]
@@ -28,19 +37,30 @@ pub struct CatalogStore {
 
 impl CatalogStore {
     /// Makes a new, empty catalog that belongs to the keys with this fingerprint, or finishes one whose making was
-    /// interrupted. An existing one is left as it is.
-    pub fn create(place: &CatalogPlace, key_fingerprint: &str, now_ms: i64) -> Result<Self, DatabaseError> {
+    /// interrupted. An existing one is left as it is. `ring` is kept with it; without one the keys are elsewhere.
+    pub fn create(
+        place: &CatalogPlace,
+        key_fingerprint: &str,
+        now_ms: i64,
+        ring: Option<&SealedRing>,
+    ) -> Result<Self, DatabaseError> {
         let store = Self { database: Database::open(place, &MIGRATIONS, true)? };
         store.database.transaction(Access::Write, |transaction| {
-            transaction.execute(
-                "insert into catalog_state (id, revision, revocations, next_id, key_fingerprint, created_at_ms)
-                 values (1, 0, 0, $1, $2, $3) on conflict (id) do nothing",
+            let made = transaction.execute(
+                "insert into catalog_state
+                   (id, revision, revocations, next_id, key_fingerprint, created_at_ms, key_revision)
+                 values (1, 0, 0, $1, $2, $3, $4) on conflict (id) do nothing",
                 &[
                     Parameter::Integer(Catalog::FIRST_ID as i64),
                     Parameter::Text(key_fingerprint),
                     Parameter::Integer(now_ms),
+                    Parameter::Integer(ring.map_or(0, |ring| ring.revision as i64)),
                 ],
-            )
+            )?;
+            match ring {
+                Some(ring) if made == 1 => key_ring::write(transaction, ring),
+                _ => Ok(()),
+            }
         })?;
         Ok(store)
     }
@@ -74,10 +94,13 @@ impl CatalogStore {
         self.database.transaction(Access::Read, |transaction| {
             let state = State::read(transaction)?;
             let (revision, revocations) = (known.revision, known.revocations.revision);
-            if state.revision == revision && state.revocations == revocations {
+            let same = state.revision == revision && state.revocations == revocations;
+            if same && state.key_revision == known.key_revision {
                 return Ok(None);
             }
-            let older = state.revision < revision || state.revocations < revocations;
+            let older = state.revision < revision
+                || state.revocations < revocations
+                || state.key_revision < known.key_revision;
             let known = if older { &Catalog::default() } else { known };
             read_since(transaction, known).map(Some)
         })
@@ -207,19 +230,21 @@ struct State {
     revision: u64,
     revocations: u64,
     next_id: Id,
+    key_revision: u64,
 }
 
 impl State {
     fn read(transaction: &dyn Transaction) -> Result<Self, DatabaseError> {
         let mut found = None;
         transaction.query(
-            "select revision, revocations, next_id from catalog_state where id = 1",
+            "select revision, revocations, next_id, key_revision from catalog_state where id = 1",
             &[],
             &mut |row| {
                 found = Some(Self {
                     revision: row.integer(0)? as u64,
                     revocations: row.integer(1)? as u64,
                     next_id: row.integer(2)? as u64,
+                    key_revision: row.integer(3)? as u64,
                 });
                 Ok(())
             },
@@ -230,7 +255,12 @@ impl State {
 
 pub(super) fn read_since(transaction: &dyn Transaction, known: &Catalog) -> Result<Catalog, DatabaseError> {
     let state = State::read(transaction)?;
-    let mut catalog = Catalog { revision: state.revision, next_id: state.next_id, ..known.clone() };
+    let mut catalog = Catalog {
+        revision: state.revision,
+        next_id: state.next_id,
+        key_revision: state.key_revision,
+        ..known.clone()
+    };
     let since = [Parameter::Integer(known.revision as i64)];
     let everything = known.revision == 0;
     let changed = if everything {

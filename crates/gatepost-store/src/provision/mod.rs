@@ -1,7 +1,8 @@
 //! Logins and grants on PostgreSQL: one login for the catalog, which nobody else may read, and three for the data of
 //! each schema: one that owns it and runs scripts, one that only reads and one that writes.
 
-mod problems;
+mod check;
+mod power;
 mod statements;
 mod work;
 
@@ -9,7 +10,9 @@ use crate::catalog::PostgresPlace;
 use crate::database::postgres::PostgresDatabase;
 use crate::database::{Access, DatabaseError, Parameter};
 
-pub use problems::{data_login_problems, login_problems};
+pub use check::{DataLogin, Finding, Purpose, Weight, check_login, find_power};
+pub use power::ClosedCatalog;
+pub(crate) use power::{Power, QUESTION as POWER, parameters as power_parameters, typed as power_types};
 pub use statements::printed;
 pub use work::Provision;
 

@@ -3,6 +3,7 @@
 mod catalog_url;
 mod check_config;
 mod copy_catalog;
+mod data_logins;
 mod data_url;
 mod demo;
 mod explain;

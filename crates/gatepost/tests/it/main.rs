@@ -18,5 +18,6 @@ mod script;
 mod server;
 mod serving;
 mod shop;
+mod standby;
 mod tidy;
 mod walk;

@@ -28,8 +28,8 @@ log_min_messages = warning
 
 /// A running server.
 pub(crate) struct Cluster {
-    folder: PathBuf,
-    port: u16,
+    pub(crate) folder: PathBuf,
+    pub(crate) port: u16,
 }
 
 /// The server that the tests of this binary share. Each test makes a database of its own.
@@ -71,7 +71,7 @@ impl Cluster {
     }
 
     /// Another program may take the port between the look and the start.
-    fn choose_port_and_run(&mut self) {
+    pub(crate) fn choose_port_and_run(&mut self) {
         for _ in 0..5 {
             self.port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
             if self.pg_ctl(&["start", "-o", &format!("-p {}", self.port)]) {
@@ -140,14 +140,15 @@ impl Cluster {
         self.folder.join("data")
     }
 
-    fn pg_ctl(&self, arguments: &[&str]) -> bool {
+    pub(crate) fn pg_ctl(&self, arguments: &[&str]) -> bool {
         let mut command = tool("pg_ctl");
         command.arg("-D").arg(self.data()).arg("-l").arg(self.folder.join("log")).arg("-w").args(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command.status().unwrap().success()
     }
 
-    fn watch(&self) {
+    /// A process of its own stops the server and deletes its folder when this process is gone, however it ended.
+    pub(crate) fn watch(&self) {
         let script = "pid=$(head -n 1 \"$1/data/postmaster.pid\" 2>/dev/null) && kill -QUIT \"$pid\"
             for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 \"$pid\" 2>/dev/null || break; sleep 1; done
             rm -rf \"$1\"";
@@ -182,7 +183,7 @@ pub(crate) fn psql(url: &str, text: &str) -> String {
 }
 
 /// A program of the server, run as somebody who may: it refuses root.
-fn tool(name: &str) -> Command {
+pub(crate) fn tool(name: &str) -> Command {
     let program = binaries().join(name);
     let mut command = match account() {
         Some((user, group)) => {
@@ -199,7 +200,7 @@ fn tool(name: &str) -> Command {
 }
 
 /// The unprivileged account that the server runs under when the tests run as root.
-fn account() -> Option<(u32, u32)> {
+pub(crate) fn account() -> Option<(u32, u32)> {
     if text_of("id", &["-u"])?.trim() != "0" {
         return None;
     }
@@ -248,7 +249,7 @@ fn text_of(program: &str, arguments: &[&str]) -> Option<String> {
     output.status.success().then(|| String::from_utf8(output.stdout).ok()).flatten()
 }
 
-fn run(command: &mut Command) {
+pub(crate) fn run(command: &mut Command) {
     let output = command.stdin(Stdio::null()).output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }

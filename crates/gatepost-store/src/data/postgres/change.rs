@@ -76,6 +76,16 @@ async fn attempts(
                 first = false;
                 shared.resolver.forget(plan.source.id);
             }
+            // The transaction was refused as it is. Other connections of the pool may lead to the same server.
+            Err(failed) if mode != Mode::Snapshot && failed.is_in_recovery() => {
+                lease.give_up();
+                pool.retire();
+                if !first {
+                    let message = "the server is in recovery and takes no changes";
+                    return Err(ExecuteError::Unavailable(message.into()));
+                }
+                first = false;
+            }
             // A checked change that lost against another looks again; what it finds decides. A commit that fails so
             // has not happened.
             Err(failed) if precondition.is_some() && failed.is_collision() && collisions < COLLISIONS_MAX => {

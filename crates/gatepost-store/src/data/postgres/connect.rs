@@ -18,6 +18,7 @@ use super::replica::Freshness;
 use crate::data::DataError;
 use crate::database::postgres::each_server;
 use crate::database::{PlaceOptions, PostgresPlace};
+use crate::provision::{ClosedCatalog, POWER, Power, power_parameters, power_types};
 
 const STATEMENTS_CACHED: usize = 512;
 /// Backends whose client went away notice it within this time.
@@ -28,10 +29,6 @@ const SHARE_MS: u32 = 1_000;
 const IDLE_MS: u32 = 60_000;
 
 const HAS_SCHEMA: &str = "select 1 from pg_catalog.pg_namespace where nspname = $1";
-const POWER: &str = "select r.rolname::text from pg_catalog.pg_roles r where r.rolname = current_user \
-     and (r.rolsuper or exists (select from pg_catalog.pg_roles m where m.rolname in \
-     ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files') \
-     and pg_catalog.pg_has_role(r.oid, m.oid, 'member')))";
 
 const IN_RECOVERY: &str = "select pg_catalog.pg_is_in_recovery()";
 /// When the server was started, in microseconds: no two servers were so at the same moment.
@@ -88,6 +85,7 @@ pub(super) struct Login {
     demand: Demand,
     settings: String,
     pgbouncer: bool,
+    catalog: Option<ClosedCatalog>,
     /// Compatible engines need not know every setting.
     plain: AtomicBool,
 }
@@ -120,7 +118,7 @@ impl Login {
         let reads = matches!(access, Access::Share | Access::Read);
         let demand = if reads && place.wants_writable() { Demand::Primary } else { Demand::Driver };
         let (pgbouncer, plain) = (postgres.pgbouncer, AtomicBool::new(false));
-        Ok(Self { place, access, demand, settings, pgbouncer, plain })
+        Ok(Self { place, access, demand, settings, pgbouncer, catalog: postgres.catalog.clone(), plain })
     }
 
     /// Takes no connection but to the replica that was looked at.
@@ -187,7 +185,7 @@ impl Login {
             Demand::Primary => open_primary(&config, &tls).await?,
             Demand::Replica(freshness) => open_replica(&config, tls, freshness).await?,
         };
-        connection.refuse_power().await?;
+        connection.refuse_power(self).await?;
         Ok(connection)
     }
 }
@@ -289,20 +287,23 @@ impl Connection {
     }
 
     /// User SQL must not reach the server's files and programs, nor what other logins keep.
-    async fn refuse_power(&self) -> Result<(), ConnectError> {
-        let found = match self.client.query_typed(POWER, &[]).await {
-            Ok(rows) => rows.first().and_then(|row| row.try_get::<_, Option<String>>(0).ok()).flatten(),
-            // Compatible engines have no such roles.
-            Err(error) if error.as_db_error().is_some() => None,
+    async fn refuse_power(&self, login: &Login) -> Result<(), ConnectError> {
+        let parameters = power_parameters(login.catalog.as_ref());
+        let rows = match self.client.query_typed(POWER, &power_types(&parameters)).await {
+            Ok(rows) => rows,
+            // Compatible engines need not have such roles.
+            Err(error) if error.code().is_some_and(is_unknown) => return Ok(()),
             Err(error) => return Err(ConnectError::Database(error)),
         };
-        match found {
-            None => Ok(()),
-            Some(login) => Err(ConnectError::Local(format!(
-                "the login {login} is a superuser, or may reach the server's files or programs; data is reached by a \
-                 login that may not"
-            ))),
-        }
+        let Some(row) = rows.first() else { return Ok(()) };
+        let text = |column: usize| row.try_get::<_, String>(column).map_err(ConnectError::Database);
+        let power =
+            Power::read(&text(0)?, text(1)?, None).map_err(|error| ConnectError::Local(error.to_string()))?;
+        let name = login.place.user().unwrap_or_default();
+        Err(ConnectError::Local(format!(
+            "the login {name} is refused: {}; `gatepost check-config` says how to end that",
+            power.words(name)
+        )))
     }
 
     /// Whether a schema of this name is there for the login.
@@ -328,6 +329,11 @@ impl Drop for Connection {
     fn drop(&mut self) {
         self.driver.abort();
     }
+}
+
+/// A function, a table or a column that the server does not know.
+fn is_unknown(code: &SqlState) -> bool {
+    [SqlState::UNDEFINED_FUNCTION, SqlState::UNDEFINED_TABLE, SqlState::UNDEFINED_COLUMN].contains(code)
 }
 
 /// A name as SQL writes it.

@@ -99,6 +99,16 @@ pub(super) fn needs_primary(error: &Error) -> bool {
     error.code().is_some_and(|code| matches!(code.code(), "25006" | "55000" | "0A000"))
 }
 
+/// Whether a change met a server in recovery: one that was demoted since, or that a name leads to now.
+pub(super) fn is_in_recovery(error: &Error) -> bool {
+    error.as_db_error().is_some_and(|database| match database.code().code() {
+        "25006" => true,
+        // BEGIN READ WRITE.
+        "0A000" => database.routine() == Some("call_bool_check_hook"),
+        _ => false,
+    })
+}
+
 /// Whether the connection is gone.
 pub(super) fn is_lost(error: &Error) -> bool {
     match error.as_db_error() {

@@ -51,6 +51,11 @@ impl Failed {
         }
     }
 
+    /// Whether a change met a server that takes none.
+    pub(super) fn is_in_recovery(&self) -> bool {
+        matches!(self, Self::Database(error) if error::is_in_recovery(error))
+    }
+
     /// Whether another transaction was in the way.
     pub(super) fn is_collision(&self) -> bool {
         matches!(self, Self::Database(error) if error::is_collision(error))

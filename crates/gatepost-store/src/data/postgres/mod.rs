@@ -34,6 +34,7 @@ use gatepost_rest::source::{CompiledSource, Step};
 use tokio::sync::Mutex;
 
 use super::{DataError, DataOptions, Description, ExecuteError, Limits, Precondition, ReplicaReport, Reply};
+use crate::provision::ClosedCatalog;
 use background::Background;
 use connect::{Access, Connection, Login};
 use fast::FastLane;
@@ -69,6 +70,8 @@ pub struct PostgresOptions {
     pub row_level_security: bool,
     /// Whether a pooler in transaction mode stands in front of the database.
     pub pgbouncer: bool,
+    /// The catalog that no login of data may reach.
+    pub catalog: Option<ClosedCatalog>,
 }
 
 /// Passwords stay out of logs.
@@ -95,6 +98,7 @@ impl PostgresOptions {
             wait: Duration::from_secs(5),
             row_level_security: false,
             pgbouncer: false,
+            catalog: None,
         }
     }
 }

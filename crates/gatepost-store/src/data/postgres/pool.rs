@@ -55,6 +55,11 @@ impl Pool {
         }
     }
 
+    /// Closes the connections that wait for work.
+    pub(super) fn retire(&self) {
+        self.0.retain(|_, _| false);
+    }
+
     pub(super) fn login(&self) -> &Login {
         &self.0.manager().0
     }
@@ -79,6 +84,11 @@ impl Lease {
     /// The connection is idle and as it was.
     pub(super) fn keep(&mut self) {
         self.kept = true;
+    }
+
+    /// The connection is of no use any more, whatever was said before.
+    pub(super) fn give_up(&mut self) {
+        self.kept = false;
     }
 }
 

@@ -129,9 +129,12 @@ impl PostgresPlace {
 
     /// Whether both are the same login of the same server.
     pub fn is_same_login(&self, other: &Self) -> bool {
-        let servers = |place: &Self| -> Vec<String> { place.hosts().collect() };
-        let ours = servers(self);
-        self.user() == other.user() && servers(other).iter().any(|server| ours.contains(server))
+        self.user() == other.user() && self.shares_server(other)
+    }
+
+    /// Whether both name one server.
+    pub fn shares_server(&self, other: &Self) -> bool {
+        self.hosts().any(|server| other.hosts().any(|other| server == other))
     }
 
     fn hosts(&self) -> impl Iterator<Item = String> {

@@ -49,6 +49,11 @@ impl Pace {
         (self.bound / 4).clamp(Duration::from_millis(25), Duration::from_secs(1))
     }
 
+    /// How long an answer may take. A server that is slower is as good as gone.
+    fn patience(self) -> Duration {
+        self.bound.clamp(Duration::from_secs(1), Duration::from_secs(3))
+    }
+
     fn judge(self) -> Judge {
         Judge::new(self.bound)
     }
@@ -147,7 +152,7 @@ struct Line {
 
 impl Line {
     fn new(login: Arc<Login>, pace: Pace) -> Self {
-        Self { login, connection: None, patience: pace.bound }
+        Self { login, connection: None, patience: pace.patience() }
     }
 
     async fn sample(&mut self) -> Result<Sample, String> {

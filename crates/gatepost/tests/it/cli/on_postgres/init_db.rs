@@ -161,7 +161,7 @@ fn a_login_that_reaches_the_catalog_is_told_of() {
         finish(command.env("GATEPOST_SCHEMAS_HR_DATA", data), "")
     };
     let message = check(&catalog).refused();
-    assert!(message.contains("it may use the catalog's schema gatepost"), "{message}");
+    assert!(message.contains("login gatepost_catalog: it is the role of the catalog"), "{message}");
     let message = check(&admin).refused();
     assert!(message.contains("it is a superuser") && !message.contains("of-the-tests"), "{message}");
 }

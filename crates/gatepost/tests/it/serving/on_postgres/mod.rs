@@ -2,4 +2,6 @@
 
 mod clocks;
 mod nodes;
+mod replicas;
 mod rolling;
+mod shared_keys;
