@@ -3,9 +3,10 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
+use crate::folder::Folder;
 use crate::postgres::{Cluster, psql};
 use crate::process::{call, finish};
-use crate::server::{Folder, TestServer, gatepost};
+use crate::server::{TestServer, gatepost};
 
 /// A login's URL, as `init-db` wrote it down.
 #[track_caller]
@@ -54,8 +55,8 @@ fn what_cannot_be_made_is_refused_and_leaves_no_file() {
 fn serve(lines: &str) {
     let home = Folder::new("init-db-demo");
     home.write("gatepost.toml", &format!("demo = true\n{lines}"));
-    drop(TestServer::demo(home.path()));
-    drop(TestServer::demo(home.path()));
+    drop(TestServer::demo(&home));
+    drop(TestServer::demo(&home));
 }
 
 #[test]
