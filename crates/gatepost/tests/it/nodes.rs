@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
+use crate::folder::Folder;
 use crate::process::unthrottled;
-use crate::server::{Folder, TestServer, gatepost};
+use crate::server::{TestServer, gatepost};
 
 /// What callers call all of them.
 pub(crate) const HOST: &str = "gatepost.test";
@@ -28,20 +29,19 @@ struct Node {
 }
 
 impl Nodes {
-    /// Starts `count` nodes, each with a copy of the key file of the folder `home`, with these variables of the
-    /// environment.
-    pub(crate) fn start(count: usize, home: &Path, variables: &[(&str, &str)]) -> Self {
+    /// Starts `count` nodes, each with a copy of the configuration and the key file of the folder `home`, and these
+    /// variables of the environment.
+    pub(crate) fn start(count: usize, home: &Folder, variables: &[(&str, &str)]) -> Self {
         let variables: Vec<_> =
             variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let node = || Node {
-            server: None,
-            port: free_port(),
-            variables: variables.clone(),
-            folder: Folder::new("node"),
+        let node = || {
+            let folder = Folder::new("node");
+            folder.configure_as(home);
+            Node { server: None, port: free_port(), variables: variables.clone(), folder }
         };
         let mut nodes = Self { nodes: std::iter::repeat_with(node).take(count).collect() };
         for number in 0..count {
-            nodes.bring_keys(number, &home.join("keys.toml"));
+            nodes.bring_keys(number, &home.path().join("keys.toml"));
             nodes.run(number);
         }
         nodes

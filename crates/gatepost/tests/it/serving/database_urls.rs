@@ -193,6 +193,11 @@ fn the_catalogs_password_is_read_from_a_file_of_its_own() {
     assert!(check(&[]).refused().contains("password"));
     folder.write("made/catalog.password", &format!("{password}\n"));
     check(&[("GATEPOST_CATALOG_PASSWORD_FILE", "catalog.password")]).ok();
+    // Among arguments a URL can come from a file.
+    let argument = format!("file:{}", dir.join("catalog.url").display());
+    let copy = folder.path().join("copy.db");
+    call(&["copy-catalog", &argument, &format!("sqlite:{}", copy.display())]).ok();
+    assert_eq!(call(&["copy-catalog", "file:none.url", "sqlite:x.db"]).code, Some(2));
 }
 
 #[tokio::test]

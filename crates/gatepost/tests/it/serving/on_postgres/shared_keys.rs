@@ -9,10 +9,11 @@ use reqwest::StatusCode;
 
 use crate::backend::Backend;
 use crate::client::{Credentials, http};
+use crate::folder::Folder;
 use crate::nodes::{HOST, Nodes};
-use crate::postgres::psql;
+use crate::postgres::cluster;
 use crate::process::{Outcome, Shop, eventually, eventually_async, finish};
-use crate::server::{Folder, TestServer};
+use crate::server::TestServer;
 
 const PROTECTED: &str = "hr/hr/employees/";
 
@@ -20,35 +21,26 @@ const PROTECTED: &str = "hr/hr/employees/";
 struct Site {
     nodes: Nodes,
     client: Credentials,
-    catalog: String,
     home: Folder,
 }
 
 impl Site {
     /// Keys where a new installation has them: in the catalog.
     fn shared(name: &str, count: usize) -> Self {
-        Self::on(Folder::new(name), name, count)
+        Self::on(Folder::on(Backend::Postgres, name), count)
     }
 
     /// Keys in the key file, as they are when the catalog comes from a file.
     fn with_keys_in_the_file(name: &str, count: usize) -> Self {
-        let (home, shop) = (Folder::new(name), Shop::new("keys-of-a-file"));
+        let (home, shop) = (Folder::on(Backend::Postgres, name), Shop::on(Backend::Sqlite, "keys-of-a-file"));
         std::fs::copy(shop.0.path().join("keys.toml"), home.path().join("keys.toml")).unwrap();
-        Self::on(home, name, count)
+        Self::on(home, count)
     }
 
-    fn on(home: Folder, name: &str, count: usize) -> Self {
-        let catalog = Backend::Postgres.url(name).unwrap();
-        let arguments = ["demo", "--listen", "127.0.0.1:0", "--catalog-url", &catalog];
-        let client = Credentials::of_demo(&TestServer::start(home.path(), &arguments));
-        let data = format!("sqlite:{}", home.path().join("data").join("hr.db").display());
-        let variables = [
-            ("GATEPOST_CATALOG_URL", catalog.as_str()),
-            ("GATEPOST_SCHEMAS_HR_DATA", &data),
-            ("GATEPOST_ACCESS_MAX_STALE_SECONDS", "2"),
-        ];
-        let nodes = Nodes::start(count, home.path(), &variables);
-        Self { nodes, client, catalog, home }
+    fn on(home: Folder, count: usize) -> Self {
+        let client = Credentials::of_demo(&TestServer::demo(&home));
+        let nodes = Nodes::start(count, &home, &[("GATEPOST_ACCESS_MAX_STALE_SECONDS", "2")]);
+        Self { nodes, client, home }
     }
 
     fn keys(&self, node: usize, arguments: &[&str]) -> Outcome {
@@ -125,7 +117,7 @@ async fn keys_move_into_the_catalog_while_three_nodes_serve() {
     site.all_understand_each_other(&[&before]).await;
 
     // Neither the catalog nor the file of the node that did it holds a key in the clear.
-    let stored = psql(&site.catalog, "select sealed from gatepost.key_ring");
+    let stored = cluster().sql(site.home.database(), "select sealed from gatepost.key_ring");
     let files = |node| text_of(&site.nodes.key_file(node));
     assert!(in_the_clear.iter().all(|key| !stored.contains(key) && !files(0).contains(key)));
     let mode = std::fs::metadata(site.nodes.key_file(0)).unwrap().permissions().mode();
@@ -176,17 +168,20 @@ async fn a_node_without_the_wrapping_key_decides_nothing_until_it_has_it() {
 fn keys_that_were_tampered_with_or_are_gone_are_refused() {
     let site = Site::shared("keys-tampered", 1);
     site.keys(0, &["rotate", "vault"]).ok();
-    let old = psql(&site.catalog, "select sealed from gatepost.key_ring");
+    let old = cluster().sql(site.home.database(), "select sealed from gatepost.key_ring");
     site.keys(0, &["rotate", "vault"]).ok();
-    let good = psql(&site.catalog, "select sealed from gatepost.key_ring");
+    let good = cluster().sql(site.home.database(), "select sealed from gatepost.key_ring");
     for (sealed, what) in [(old.as_str(), "an older one"), ("AAAA", "something else"), ("", "nothing")] {
-        psql(&site.catalog, &format!("update gatepost.key_ring set sealed = '{sealed}'"));
+        cluster().sql(site.home.database(), &format!("update gatepost.key_ring set sealed = '{sealed}'"));
         let message = site.keys(0, &["list"]).refused();
         assert!(message.contains("not what wrapping key 1 sealed"), "{what}: {message}");
     }
-    psql(&site.catalog, &format!("update gatepost.key_ring set sealed = '{good}'"));
+    cluster().sql(site.home.database(), &format!("update gatepost.key_ring set sealed = '{good}'"));
     site.keys(0, &["list"]).ok();
-    psql(&site.catalog, "delete from gatepost.key_ring; update gatepost.catalog_state set key_revision = 0");
+    cluster().sql(
+        site.home.database(),
+        "delete from gatepost.key_ring; update gatepost.catalog_state set key_revision = 0",
+    );
     let message = site.keys(0, &["list"]).refused();
     assert!(message.contains("holds a wrapping key only, and the catalog holds no keys"), "{message}");
 }

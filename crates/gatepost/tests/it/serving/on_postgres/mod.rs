@@ -1,0 +1,7 @@
+//! What only PostgreSQL has: several nodes on one catalog, and a database that can be away.
+
+mod clocks;
+mod nodes;
+mod replicas;
+mod rolling;
+mod shared_keys;
