@@ -1,5 +1,6 @@
 //! REST sources as this process can call them: names resolved, secrets opened, rows filtered, sorted and cut.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use gatepost_sources::address::{ValidFor, join};
@@ -12,7 +13,7 @@ use gatepost_sources::filter::{Wanted, share};
 use gatepost_sources::paging::Window;
 use gatepost_sources::template::Values;
 use gatepost_store::catalog::Catalog;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 
 use super::App;
 use super::clock::Clock;
@@ -78,8 +79,10 @@ impl App {
             None => Arc::clone(server),
         };
         let token_url = auth.token_path.as_ref().map(|path| join(&token_server.base_url, path));
-        let valid_for = ValidFor::of(credential, &server.base_url, token_url.as_deref());
-        let secret = self.secret_of(catalog, credential)?;
+        let (secret, bound) = self.secret_of(catalog, credential)?;
+        // What the operator keeps goes where the operator says, whatever the definition says.
+        let valid_for =
+            bound.unwrap_or_else(|| ValidFor::of(credential, &server.base_url, token_url.as_deref()));
         let endpoint = match token_url {
             None => None,
             Some(url) => Some(TokenEndpoint {
@@ -96,36 +99,36 @@ impl App {
         Ok(ReadyCredential { credential: Arc::clone(credential), secret, endpoint, valid_for })
     }
 
-    /// The secret of a credential, from where it is kept. Other places than the vault are the operator's to name.
-    fn secret_of(&self, catalog: &Catalog, credential: &Credential) -> Result<SecretString, SourceError> {
+    /// The secret of a credential, from where it is kept. Other places than the vault are the operator's to name, with
+    /// the URLs that the secret may be sent to.
+    fn secret_of(
+        &self,
+        catalog: &Catalog,
+        credential: &Credential,
+    ) -> Result<(SecretString, Option<ValidFor>), SourceError> {
         let missing = |detail: String| SourceError::new(Code::SecretMissing).with_detail(detail);
+        let listed = |urls: Option<&Vec<String>>, key: &str, name: &str| {
+            let urls = urls.ok_or_else(|| missing(format!("{key} does not list {name}")))?;
+            Ok::<_, SourceError>(ValidFor::of_urls(urls.iter().map(String::as_str)))
+        };
+        let egress = &self.config.egress;
         match &credential.secret {
             SecretReference::Vault => {
                 let secret = catalog.vault_secret_of(credential.id).ok_or_else(|| {
                     missing(format!("credential {}: GATEPOST.SET_CREDENTIAL_SECRET sets it", credential.name))
                 })?;
-                secret
-                    .open(&self.ring())
-                    .ok_or_else(|| missing("its vault key is not in the key file".into()))
+                let secret = secret.open(&self.ring());
+                Ok((secret.ok_or_else(|| missing("its vault key is not in the key file".into()))?, None))
             }
             SecretReference::Env(name) => {
-                if !self.config.egress.secret_env.contains(name) {
-                    return Err(missing(format!("egress.secret_env does not list {name}")));
-                }
-                let value = self.config.secret_values.get(name);
-                value.cloned().ok_or_else(|| missing(format!("variable {name} is not set")))
+                let urls = listed(egress.secret_env.get(name), "egress.secret_env", name)?;
+                let value = self.config.secret_values.get(name).cloned();
+                Ok((value.ok_or_else(|| missing(format!("variable {name} is not set")))?, Some(urls)))
             }
             SecretReference::File(path) => {
-                let listed =
-                    self.config.egress.secret_files.iter().find(|listed| listed.as_os_str() == path.as_str());
-                let listed =
-                    listed.ok_or_else(|| missing(format!("egress.secret_files does not list {path}")))?;
-                let file = self.config.path(listed);
-                let too_large = std::fs::metadata(&file).is_ok_and(|file| file.len() > SECRET_FILE_BYTES_MAX);
-                let text = if too_large { None } else { std::fs::read_to_string(&file).ok() };
-                let text = text.map(|text| SecretString::from(text.trim_end_matches(['\r', '\n'])));
-                text.filter(|text| !text.expose_secret().is_empty())
-                    .ok_or_else(|| missing(format!("file {path} cannot be read")))
+                let urls = listed(egress.secret_files.get(path), "egress.secret_files", path)?;
+                let secret = read_secret(&self.config.path(Path::new(path)));
+                Ok((secret.ok_or_else(|| missing(format!("file {path} cannot be read")))?, Some(urls)))
             }
         }
     }
@@ -190,6 +193,16 @@ fn finish_here(columns: &[(String, ColumnType)], rows: &mut Vec<Vec<Datum>>, rem
     if let Some(limit) = remaining.window.limit {
         rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     }
+}
+
+/// The text of a file without the line break at its end.
+fn read_secret(file: &Path) -> Option<SecretString> {
+    if std::fs::metadata(file).ok()?.len() > SECRET_FILE_BYTES_MAX {
+        return None;
+    }
+    let text = std::fs::read_to_string(file).ok()?;
+    let text = text.trim_end_matches(['\r', '\n']);
+    (!text.is_empty()).then(|| text.into())
 }
 
 fn system_ms() -> i64 {

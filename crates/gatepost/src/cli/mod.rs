@@ -137,7 +137,7 @@ fn load_config(folder: &Path, file: Option<&Path>) -> anyhow::Result<Config> {
     }
     let mut config = Config::load(folder, file, variables)?;
     // Secrets of credentials, under the names that the operator lists.
-    for name in &config.egress.secret_env {
+    for name in config.egress.secret_env.keys() {
         if let Some(value) = std::env::var_os(name) {
             let Ok(value) = value.into_string() else { bail!("variable {name} is not UTF-8") };
             config.secret_values.insert(name.clone(), value.into());

@@ -19,14 +19,13 @@ section! {
         allow_plain_http: Vec<String> = Vec::new(),
         /// Ports that may be called.
         allow_ports: Vec<u16> = vec![443],
-        /// Environment variables that credentials may take their secret from.
-        secret_env: Vec<String> = Vec::new(),
-        /// Files that credentials may take their secret from, relative to the folder.
-        secret_files: Vec<std::path::PathBuf> = Vec::new(),
+        /// Environment variables that credentials may take their secret from, each with the URLs that it may be sent to:
+        /// `{ HR_SECRET = ["https://hr.example.com/ords/hr"] }`. A definition cannot send it elsewhere.
+        secret_env: std::collections::BTreeMap<String, Vec<String>> = std::collections::BTreeMap::new(),
+        /// The same for files, relative to the folder: `{ "hr.secret" = ["https://hr.example.com/ords/hr"] }`.
+        secret_files: std::collections::BTreeMap<String, Vec<String>> = std::collections::BTreeMap::new(),
         /// Requests at a time to one remote server.
         requests_per_server: usize = 8,
-        /// Rows that all sources together keep in memory, in MiB.
-        cache_mib: u64 = 32,
     }
 }
 

@@ -180,7 +180,6 @@ impl Config {
             ("oauth.slow_checks", oauth.slow_checks, 1, 1_024),
             ("oauth.slow_checks_waiting", oauth.slow_checks_waiting, 0, 1_000_000),
             ("egress.requests_per_server", self.egress.requests_per_server, 1, 1_024),
-            ("egress.cache_mib", self.egress.cache_mib as usize, 0, 65_536),
         ] {
             if !(least..=most).contains(&count) {
                 return Err(ConfigError(format!("{key} is {count}: it must be from {least} to {most}")));
