@@ -7,6 +7,7 @@ mod copy;
 mod object;
 mod revocation;
 mod store;
+mod succession;
 #[cfg(test)]
 mod tests;
 
@@ -22,7 +23,7 @@ pub use crate::database::{
 };
 pub use copy::CopyError;
 pub use revocation::{REVOCATION_GRACE_MS, Revocations, RevokedToken, TokenId};
-pub use store::CatalogStore;
+pub use store::{CatalogStore, Refreshed};
 
 /// Everything that a schema publishes, locks and admits, for all schemas. Cloning shares the objects.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -126,6 +127,12 @@ impl Catalog {
     /// Whether this is an earlier state than that one: a catalog only goes back when a backup takes its place.
     pub fn is_older_than(&self, other: &Self) -> bool {
         self.revision < other.revision || self.revocations.revision < other.revocations.revision
+    }
+
+    /// Whether both are of one revision and hold the same.
+    fn has_definitions_of(&self, other: &Self) -> bool {
+        let revocations = Arc::clone(&self.revocations);
+        *self == Self { revocations, ..other.clone() }
     }
 
     /// The schema of this name (lower case).

@@ -5,6 +5,7 @@ mod clocks;
 mod crash;
 mod disk;
 mod drain;
+mod failover;
 mod freshness;
 mod nodes;
 mod replicas;
