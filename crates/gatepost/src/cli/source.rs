@@ -147,7 +147,7 @@ impl Test {
 
     async fn token(&self, app: &App, ready: &ReadySource) -> anyhow::Result<()> {
         let Some(endpoint) = ready.sign_in.as_ref().and_then(|sign_in| sign_in.endpoint.as_ref()) else {
-            return Ok(passed(3, "token", "none is needed")?);
+            return passed(3, "token", "none is needed");
         };
         let begun = Instant::now();
         let token = step(3, "token", app.outbound.token(endpoint).await)?;
@@ -156,7 +156,7 @@ impl Test {
             facts.push(format!("scope {}", scope.join(" ")));
         }
         facts.extend(token.grant.warnings.iter().map(warning));
-        Ok(passed(3, "token", facts.join("; "))?)
+        passed(3, "token", facts.join("; "))
     }
 
     async fn call(&self, app: &App, ready: ReadySource) -> anyhow::Result<()> {
@@ -242,9 +242,10 @@ fn step<T>(number: u8, label: &str, result: Result<T, SourceError>) -> anyhow::R
 impl Rows {
     async fn run(self) -> anyhow::Result<()> {
         let (app, source) = self.named.find()?;
-        let ready = app.ready_source(&source, 0).map_err(explained)?;
+        let ready = app.ready_source(&source, 0).map_err(|error| explained(&error))?;
         let window = Window { offset: 0, limit: self.limit };
-        let mut fetch = app.fetch(ready, &self.named.parameters, window).map_err(explained)?;
+        let mut fetch =
+            app.fetch(ready, &self.named.parameters, window).map_err(|error| explained(&error))?;
         let mut out: Box<dyn io::Write> = match &self.output {
             Some(file) => {
                 let file = std::fs::File::create(file).with_context(|| file.display().to_string())?;
@@ -256,7 +257,7 @@ impl Rows {
             fetch.columns().map(|(name, kind)| (name.to_owned(), kind)).collect();
         let mut printer = Printer { format: self.format, columns, count: 0, pending: Vec::new() };
         printer.begin(&mut out)?;
-        while let Some(page) = fetch.next_page().await.map_err(explained)? {
+        while let Some(page) = fetch.next_page().await.map_err(|error| explained(&error))? {
             printer.page(&mut out, page)?;
         }
         printer.end(&mut out)?;
@@ -273,7 +274,7 @@ impl Rows {
     }
 }
 
-fn explained(error: SourceError) -> anyhow::Error {
+fn explained(error: &SourceError) -> anyhow::Error {
     let hint = error.code.hint();
     match &error.detail {
         Some(detail) => anyhow::anyhow!("{error}\n  found: {detail}\n  fix: {hint}"),

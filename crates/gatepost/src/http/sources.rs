@@ -1,6 +1,7 @@
 //! `{alias}/sources/{name}/`: rows of a REST source, for callers whom a privilege admits. What callers are told of a
 //! failure is its code and a sentence; where and why is logged under the reference number.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -282,7 +283,7 @@ fn told(error: &SourceError) -> Failure {
         (Code::BadParameter, Some(detail)) => format!("{error} ({detail})"),
         _ => error.to_string(),
     };
-    let mut cause = format!("{}", error.code);
+    let mut cause = error.code.to_string();
     for (name, value) in [
         ("host", error.host.clone()),
         ("status", error.status.map(|status| status.to_string())),
@@ -290,7 +291,7 @@ fn told(error: &SourceError) -> Failure {
         ("detail", error.detail.clone()),
     ] {
         if let Some(value) = value {
-            cause.push_str(&format!("; {name} {value}"));
+            let _ = write!(cause, "; {name} {value}");
         }
     }
     Failure::new(code, detail).because(cause)

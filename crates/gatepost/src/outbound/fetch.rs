@@ -154,10 +154,8 @@ impl Fetch {
                 };
             }
         };
-        let Answered::Page(answer) = answer else {
-            return Ok(None);
-        };
-        self.read(&answer).map(Some)
+        // An answer that counts as no rows is the last page.
+        answer.map(|answer| self.read(&answer)).transpose()
     }
 
     /// All rows that the fetch may bring.
@@ -206,8 +204,8 @@ impl Fetch {
         self.pager.time_left(self.started.elapsed())
     }
 
-    /// Sends a page's request until there is an answer that counts.
-    async fn answer(&mut self, page: &PageRequest) -> Result<Answered, SourceError> {
+    /// Sends a page's request until there is an answer that counts; none if it counts as no rows.
+    async fn answer(&mut self, page: &PageRequest) -> Result<Option<Answer>, SourceError> {
         let request = compose(self.ready.base_url.as_str(), &self.parts, page)?;
         let (mut tries, mut refreshed) = (0, false);
         loop {
@@ -216,8 +214,8 @@ impl Fetch {
             let result = self.send(&request, token.as_ref()).await;
             let decision = self.judge(&result, tries, refreshed, token.as_ref());
             match (decision, result) {
-                (Decision::Accept, Ok(answer)) => return Ok(Answered::Page(answer)),
-                (Decision::Empty, _) => return Ok(Answered::Nothing),
+                (Decision::Accept, Ok(answer)) => return Ok(Some(answer)),
+                (Decision::Empty, _) => return Ok(None),
                 (Decision::Wait(wait), _) => tokio::time::sleep(wait).await,
                 (Decision::RefreshToken, _) => {
                     refreshed = true;
@@ -333,11 +331,4 @@ impl Fetch {
         error.elapsed_ms = Some(answer.elapsed.as_millis() as u64);
         error
     }
-}
-
-/// What a page's request came to.
-enum Answered {
-    Page(Answer),
-    /// An answer that counts as no rows.
-    Nothing,
 }

@@ -21,15 +21,23 @@ pub(super) enum Given {
     SecretOf(Id),
 }
 
-/// Where the secrets of a schema may go at one time.
-struct Reaches(BTreeMap<Id, (Arc<Credential>, SecretReach, Vec<Arc<RemoteServer>>)>);
+/// Where the secrets of a schema may go at one time, by credential.
+struct Reaches(BTreeMap<Id, Reach>);
+
+/// Where a credential's secret may go.
+struct Reach {
+    credential: Arc<Credential>,
+    urls: SecretReach,
+    /// The servers behind these URLs.
+    servers: Vec<Arc<RemoteServer>>,
+}
 
 impl Reaches {
     fn of(catalog: &Catalog, schema: Id) -> Self {
         let reach = |credential: &Arc<Credential>| {
-            let reach = reach_of(catalog, credential);
-            let servers = servers_in(catalog, schema, &reach);
-            (credential.id, (Arc::clone(credential), reach, servers))
+            let urls = reach_of(catalog, credential);
+            let servers = servers_in(catalog, schema, &urls);
+            (credential.id, Reach { credential: Arc::clone(credential), urls, servers })
         };
         Self(catalog.credentials_of(schema).map(reach).collect())
     }
@@ -63,20 +71,20 @@ pub(super) fn keep_secrets_home(
     let before = Reaches::of(&scope.working.catalog, schema);
     change(scope.working)?;
     let after = Reaches::of(&scope.working.catalog, schema);
-    for (id, (credential, reach, servers)) in &after.0 {
-        let Some((old, old_reach, old_servers)) = before.0.get(id) else { continue };
+    for (id, Reach { credential, urls, servers }) in &after.0 {
+        let Some(old) = before.0.get(id) else { continue };
         if given == Given::SecretOf(*id) {
             continue;
         }
-        let reason = Credential::redirects_secret(old, credential).map(str::to_owned);
+        let reason = Credential::redirects_secret(&old.credential, credential).map(str::to_owned);
         let widened = || {
-            SecretReach::costs_the_secret(credential, old_reach, reach)
-                .then(|| SecretReach::widened(old_reach, reach))
+            SecretReach::costs_the_secret(credential, &old.urls, urls)
+                .then(|| SecretReach::widened(&old.urls, urls))
                 .flatten()
         };
         let stood_in = || {
             servers.iter().find_map(|server| {
-                let old = old_servers.iter().find(|old| old.id == server.id)?;
+                let old = old.servers.iter().find(|old| old.id == server.id)?;
                 RemoteServer::redirects_secret(old, server).map(|field| format!("{}.{field}", server.name))
             })
         };

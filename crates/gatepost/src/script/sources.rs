@@ -171,12 +171,12 @@ pub(super) fn refuse_if_used(
     what: &str,
     uses: impl Fn(&RestSource) -> bool,
 ) -> Result<(), Refusal> {
-    let users: Vec<&str> =
+    let named_by: Vec<&str> =
         catalog.rest_sources_of(schema).filter(|source| uses(source)).map(|it| it.name.as_str()).collect();
-    if users.is_empty() {
+    if named_by.is_empty() {
         return Ok(());
     }
-    let message = format!("{what} is used by REST source {}; drop that first", users.join(", "));
+    let message = format!("{what} is used by REST source {}; drop that first", named_by.join(", "));
     Err(Refusal::raised(code::INVALID_VALUE, message).at_argument("p_name"))
 }
 

@@ -184,19 +184,21 @@ async fn pages_are_followed_by_the_rows_that_came() {
 
 #[tokio::test]
 async fn server_that_ignores_the_offset_is_found_out() {
-    let pair = Pair::start(|head, _| match head.starts_with("POST") {
-        true => token("t"),
-        false => json("[{\"n\":1},{\"n\":2}]"),
-    })
+    let pair = Pair::start(
+        |head, _| if head.starts_with("POST") { token("t") } else { json("[{\"n\":1},{\"n\":2}]") },
+    )
     .await;
     assert_eq!(pair.rows(OFFSET, 1).await.unwrap_err().code, Code::PageLoop);
 }
 
 #[tokio::test]
 async fn limits_are_said_and_never_hidden() {
-    let pair = Pair::start(|head, _| match head.starts_with("POST") {
-        true => token("t"),
-        false => json(&format!("[{{\"n\":{0}}},{{\"n\":-{0}}}]", offset_of(head) + 1)),
+    let pair = Pair::start(|head, _| {
+        if head.starts_with("POST") {
+            token("t")
+        } else {
+            json(&format!("[{{\"n\":{0}}},{{\"n\":-{0}}}]", offset_of(head) + 1))
+        }
     })
     .await;
     for (limits, rows, limit) in [
@@ -214,9 +216,12 @@ async fn limits_are_said_and_never_hidden() {
 async fn next_page_on_another_server_gets_no_token() {
     let stranger = Peer::start(|_| json("[]")).await;
     let elsewhere = stranger.url("/api?page=2");
-    let pair = Pair::start(move |head, _| match head.starts_with("POST") {
-        true => token("t"),
-        false => json(&format!("{{\"items\":[{{}}],\"next\":\"{elsewhere}\"}}")),
+    let pair = Pair::start(move |head, _| {
+        if head.starts_with("POST") {
+            token("t")
+        } else {
+            json(&format!("{{\"items\":[{{}}],\"next\":\"{elsewhere}\"}}"))
+        }
     })
     .await;
     let definition = "[pagination]\ntype = \"next_url\"\nnext = \"/next\"\n[rows]\nselect = \"/items\"\n";
@@ -242,13 +247,13 @@ async fn busy_api_is_asked_again_and_missing_rows_can_be_none() {
 /// No text of a failure holds the secret or the token, whatever the server repeats.
 #[tokio::test]
 async fn nothing_that_fails_tells_a_secret() {
-    let pair = Pair::start(|head, _| match head.starts_with("POST") {
-        true => token("token-of-theirs-4711"),
-        false => {
-            let body = format!("you sent {SECRET} and token-of-theirs-4711");
-            let head = format!("HTTP/1.1 400 Bad\r\nContent-Length: {}\r\n\r\n", body.len());
-            (head + &body).into_bytes()
+    let pair = Pair::start(|head, _| {
+        if head.starts_with("POST") {
+            return token("token-of-theirs-4711");
         }
+        let body = format!("you sent {SECRET} and token-of-theirs-4711");
+        let head = format!("HTTP/1.1 400 Bad\r\nContent-Length: {}\r\n\r\n", body.len());
+        (head + &body).into_bytes()
     })
     .await;
     let error = pair.rows("", 1).await.unwrap_err();

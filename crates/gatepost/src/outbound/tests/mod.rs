@@ -198,9 +198,12 @@ async fn large_and_compressed_bodies_end_at_the_limit() {
     let mut bomb = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     bomb.write_all(&vec![b' '; 50 << 20]).unwrap();
     let bomb = bomb.finish().unwrap();
-    let peer = Peer::start(move |head| match head.starts_with("GET /bomb") {
-        true => ok("Content-Encoding: gzip\r\n", &bomb),
-        false => ok("", &vec![b' '; 1 << 20]),
+    let peer = Peer::start(move |head| {
+        if head.starts_with("GET /bomb") {
+            ok("Content-Encoding: gzip\r\n", &bomb)
+        } else {
+            ok("", &vec![b' '; 1 << 20])
+        }
     })
     .await;
     let outbound = on_loopback();

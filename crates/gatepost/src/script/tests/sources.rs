@@ -133,7 +133,7 @@ fn secret_goes_with_every_change_of_where_it_may_go() {
         "gatepost.define_credential(p_name => 'hr_reader', p_type => 'oauth2_client_credentials',
         p_client_id => 'LfXJ..', p_valid_for => 'https://hr.example.com/ords/hr', p_scope => 'hr.read'";
     for change in [
-        &format!("{}, p_client_auth => 'post');", credential) as &str,
+        &format!("{credential}, p_client_auth => 'post');") as &str,
         &format!("{});", credential.replace("hr.example.com", "evil.example")),
         "gatepost.define_rest_source(p_name => 'employees', p_definition => 'server = \"hr_api\"' || chr(10) || 'path = \"x\"');
          gatepost.define_credential(p_name => 'hr_reader', p_type => 'bearer', p_valid_for => 'https://hr.example.com/ords/hr');",
