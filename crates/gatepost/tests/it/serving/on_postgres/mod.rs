@@ -1,6 +1,7 @@
 //! What only PostgreSQL has: several nodes on one catalog, and a database that can be away.
 
 mod clocks;
+mod database_urls;
 mod nodes;
 mod replicas;
 mod rolling;

@@ -6,10 +6,11 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::client::{Credentials, get, http};
+use crate::folder::Folder;
 use crate::nodes::free_port;
 use crate::postgres::{Cluster, cluster, psql};
 use crate::process::{call, eventually, eventually_async, finish};
-use crate::server::{Folder, TestServer, gatepost};
+use crate::server::{TestServer, gatepost};
 
 const DEMO: [&str; 3] = ["demo", "--listen", "127.0.0.1:0"];
 
@@ -66,7 +67,7 @@ async fn of_several_servers_the_one_that_takes_writes_is_used() {
         "1"
     );
     drop(server);
-    TestServer::demo(home.path()).stop();
+    TestServer::demo(&home).stop();
 }
 
 /// A server that is set to read only is passed over as a standby is.
