@@ -109,7 +109,10 @@ impl Login {
             // A single change runs under this limit, without a transaction of its own.
             Access::Write => {
                 settings.push(("statement_timeout", options.write_time.as_millis().max(1).to_string()));
-                settings.push(("default_transaction_read_only", "off".into()));
+                // Of several servers the driver takes one that is not set to read only: it must be seen as it is.
+                if !place.wants_writable() {
+                    settings.push(("default_transaction_read_only", "off".into()));
+                }
             }
             Access::Read | Access::Own => {}
         }

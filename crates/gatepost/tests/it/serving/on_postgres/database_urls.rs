@@ -175,6 +175,7 @@ fn the_catalogs_password_is_read_from_a_file_of_its_own() {
     let (bare, password) = without_password(&url);
     let folder = Folder::new("catalog-password");
     let dir = folder.path().join("made");
+    let data = format!("sqlite:{}", folder.path().join("hr.db").display());
     call(&[
         "init",
         dir.to_str().unwrap(),
@@ -182,7 +183,7 @@ fn the_catalogs_password_is_read_from_a_file_of_its_own() {
         "hr",
         "--create",
         "--data-url",
-        "sqlite:x.db",
+        &data,
         "--catalog-url",
         &url,
     ])
