@@ -8,6 +8,7 @@ mod key_ring;
 mod object;
 mod revocation;
 mod store;
+mod succession;
 #[cfg(test)]
 mod tests;
 
@@ -23,7 +24,7 @@ pub use crate::database::{
 };
 pub use copy::CopyError;
 pub use revocation::{REVOCATION_GRACE_MS, Revocations, RevokedToken, TokenId};
-pub use store::CatalogStore;
+pub use store::{CatalogStore, Refreshed};
 
 /// Everything that a schema publishes, locks and admits, for all schemas. Cloning shares the objects.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -131,6 +132,12 @@ impl Catalog {
         self.revision < other.revision
             || self.revocations.revision < other.revocations.revision
             || self.key_revision < other.key_revision
+    }
+
+    /// Whether both are of one revision and hold the same.
+    fn has_definitions_of(&self, other: &Self) -> bool {
+        let revocations = Arc::clone(&self.revocations);
+        *self == Self { revocations, ..other.clone() }
     }
 
     /// The schema of this name (lower case).

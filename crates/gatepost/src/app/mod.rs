@@ -30,13 +30,16 @@ use gatepost_oauth::{KeyRing, LocalKeys};
 use gatepost_rest::access::Unprotected;
 use gatepost_rest::render::Zone;
 use gatepost_rest::sql::Dialect;
-use gatepost_store::catalog::{Catalog, CatalogPlace, CatalogStore, Change, CommitError, DatabaseError};
+use gatepost_store::catalog::{
+    Catalog, CatalogPlace, CatalogStore, Change, CommitError, DatabaseError, Refreshed,
+};
 use gatepost_store::data::{DataLocation, DataOptions, DataStore};
 use gatepost_store::logs::{LogLimits, LogStore};
 use tokio::sync::Semaphore;
 
 use crate::config::{Config, UnprotectedRoutes};
 use clock::{Clock, fill_random, random_bytes};
+use generations::renew_generations;
 use high_water::HighWater;
 use key_file::KeySource;
 use keys::InForce;
@@ -183,10 +186,14 @@ impl App {
         let refreshing = self.lock_refreshing();
         let started_ms = self.clock.steady_ms();
         let known = Arc::clone(&self.snapshot.load().catalog);
-        if let Some(catalog) = self.store.refresh(&known)? {
-            if catalog.is_older_than(&known) {
-                tracing::warn!("the catalog is an older one than before: it was restored");
+        if let Some(Refreshed { mut catalog, follows }) = self.store.refresh(&known)? {
+            if !follows {
+                tracing::warn!(
+                    "the catalog is an older one than before: it was restored, or a failover lost changes"
+                );
                 self.restored_from.store(known.next_id.max(1), Ordering::Release);
+                // Here at once, in the database below: no request sees it without.
+                renew_generations(&mut catalog, |_| true);
             }
             let keys_changed = self.take_keys_of(&catalog)?;
             self.publish(catalog, keys_changed);
@@ -212,7 +219,8 @@ impl App {
         tracing::warn!("the catalog file was replaced: serving the new one");
         let next_id = self.snapshot.load().catalog.next_id;
         self.restored_from.store(next_id.max(1), Ordering::Release);
-        let catalog = self.store.load()?;
+        let mut catalog = self.store.load()?;
+        renew_generations(&mut catalog, |_| true);
         let keys_changed = self.take_keys_of(&catalog)?;
         self.publish(catalog, keys_changed);
         Ok(true)
@@ -282,7 +290,7 @@ impl App {
 
     /// Compiles the catalog and puts it in force. Callers hold `refreshing`.
     fn publish(&self, catalog: Catalog, keys_changed: bool) {
-        self.high_water.note(&catalog);
+        self.high_water.note(&catalog, self.store.seen_committed_ms(catalog.revision));
         let before = self.snapshot.load_full();
         let ring = self.ring.load();
         let unprotected = match self.config.access.unprotected {
@@ -330,7 +338,8 @@ fn take_restored(
     catalog: Catalog,
     now_ms: i64,
 ) -> anyhow::Result<Catalog> {
-    let Some(changed) = high_water.restored(&catalog) else { return Ok(catalog) };
+    let committed_ms = store.find_committed_ms(high_water.revision()).context("the catalog")?;
+    let Some(changed) = high_water.restored(&catalog, committed_ms) else { return Ok(catalog) };
     tracing::warn!("the catalog is older than what this folder served: every token issued so far has ended");
     let change = Change { author: "gatepost".into(), source: "restored catalog".into(), now_ms };
     match store.commit(&catalog, &changed, &change) {

@@ -2,6 +2,7 @@
 
 mod clocks;
 mod database_urls;
+mod failover;
 mod nodes;
 mod replicas;
 mod rolling;
