@@ -1,10 +1,10 @@
-//! Sources of type `plsql/block` without logic: one bare statement, or a block of DML and assignments.
+//! Sources of type `plsql/block` without logic: one bare statement, or a block of DML, calls and assignments.
 
 use super::{Compiler, NotRunnable, Step, without_end};
 use crate::definition::Method;
 use crate::sql::{Dialect, Kind, Token};
 
-const SINGLE: [&str; 6] = ["insert", "update", "delete", "replace", "merge", "with"];
+const SINGLE: [&str; 7] = ["insert", "update", "delete", "replace", "merge", "with", "call"];
 
 /// Makes a query of an expression, with a bracket behind it.
 const SELECT: &str = "select (";
@@ -92,31 +92,59 @@ impl Compiler<'_> {
     fn change(&mut self, tokens: &[Token], in_block: bool) -> Result<Step, NotRunnable> {
         let first = tokens[0].start;
         let keyword = self.main_keyword(tokens);
-        if !matches!(keyword.as_str(), "INSERT" | "UPDATE" | "DELETE" | "REPLACE" | "MERGE") {
+        if !matches!(keyword.as_str(), "INSERT" | "UPDATE" | "DELETE" | "REPLACE" | "MERGE" | "CALL") {
             let message = "a query belongs in a source of a query type, or is a SELECT .. INTO, which does not run here";
             return Err(NotRunnable::at(self.source, first, &keyword, message));
         }
         let foreign = match self.dialect {
-            Dialect::Sqlite => keyword == "MERGE",
+            Dialect::Sqlite => matches!(keyword.as_str(), "MERGE" | "CALL"),
             Dialect::Postgres => keyword == "REPLACE",
         };
         if foreign {
-            return Err(NotRunnable::at(self.source, first, &keyword, "this database does not have it"));
+            let message = match keyword.as_str() {
+                "CALL" => "SQLite has no procedures; write the statements themselves",
+                _ => "this database does not have it",
+            };
+            return Err(NotRunnable::at(self.source, first, &keyword, message));
         }
         if self.method == Method::Get {
             return Err(NotRunnable::at(self.source, first, &keyword, "GET is read-only"));
         }
         self.refuse_attribute(tokens)?;
         let returning = self.outside_brackets(tokens, 0, "returning");
-        let into = returning.and_then(|at| self.outside_brackets(tokens, at, "into"));
+        // A procedure gives its OUT values as a row, without a word for it.
+        let giving = if keyword == "CALL" { Some(0) } else { returning };
+        let into = giving.and_then(|at| self.outside_brackets(tokens, at, "into"));
         if let (Some(at), None, true) = (returning, into, in_block) {
             let message = "RETURNING inside a block needs INTO :bind";
             return Err(NotRunnable::at(self.source, tokens[at].start, "RETURNING", message));
         }
         let targets = into.map_or(&[][..], |at| &tokens[at + 1..]);
         let into_slots = self.targets(targets)?;
-        let statement = self.bound(&tokens[..into.unwrap_or(tokens.len())])?;
+        let mut statement = self.bound(&tokens[..into.unwrap_or(tokens.len())])?;
+        statement.one_row = keyword == "INSERT" && self.lists_one_row(tokens);
         Ok(Step::Change { statement, into: into_slots })
+    }
+
+    /// Whether the values of an INSERT are one list in brackets.
+    fn lists_one_row(&self, tokens: &[Token]) -> bool {
+        let Some(values) = self.outside_brackets(tokens, 0, "values") else { return false };
+        let list = &tokens[values + 1..];
+        let mut depth = 0i32;
+        for (index, token) in list.iter().enumerate() {
+            if token.is_symbol(self.source, "(") {
+                depth += 1;
+            } else if token.is_symbol(self.source, ")") {
+                depth -= 1;
+            }
+            if depth == 0 {
+                let next = list.get(index + 1);
+                let goes_on = ["on", "returning"];
+                return index > 0
+                    && next.is_none_or(|next| goes_on.iter().any(|word| next.is_word(self.source, word)));
+            }
+        }
+        false
     }
 
     /// The binds behind INTO.

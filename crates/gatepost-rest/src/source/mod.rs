@@ -47,11 +47,11 @@ pub struct CompiledSource {
 pub enum Step {
     /// Rows of the answer.
     Query(BoundStatement),
-    /// An INSERT, UPDATE, DELETE, REPLACE or MERGE.
+    /// An INSERT, UPDATE, DELETE, REPLACE, MERGE or CALL.
     Change {
-        /// The statement, without `INTO ..` behind RETURNING.
+        /// The statement, without `INTO ..` behind RETURNING or a call.
         statement: BoundStatement,
-        /// The slots that take the RETURNING columns.
+        /// The slots that take the RETURNING columns, or a procedure's OUT values.
         into: Vec<usize>,
     },
     /// `:bind := expression`.
@@ -72,6 +72,8 @@ pub struct BoundStatement {
     pub paged: Option<String>,
     /// The slot of each bind number.
     pub slots: Vec<usize>,
+    /// Whether it is an INSERT of one row whose values it lists.
+    pub one_row: bool,
 }
 
 impl BoundStatement {
@@ -270,7 +272,7 @@ impl Compiler<'_> {
 
     fn tie(&mut self, sql: Statement) -> BoundStatement {
         let slots = sql.names.iter().map(|name| self.slot(name)).collect();
-        BoundStatement { sql, paged: None, slots }
+        BoundStatement { sql, paged: None, slots, one_row: false }
     }
 
     fn slot(&mut self, name: &str) -> usize {

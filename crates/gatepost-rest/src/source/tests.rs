@@ -68,6 +68,7 @@ fn logic_is_named_with_its_place() {
         ("with x as (select 1) select * from x", "SELECT", 1, 1),
         ("drop table t", "DROP", 1, 1),
         ("call p()", "CALL", 1, 1),
+        ("begin call p(); end;", "CALL", 1, 7),
         ("", "nothing", 1, 1),
         ("begin delete from t where id = ?; end;", "?", 1, 32),
     ] {
@@ -157,6 +158,45 @@ fn bare_statements_may_return_rows() {
     block("with x as (select 1) insert into t select * from x");
     block("replace into t values (:a)");
     block("insert into t values (:a) returning id into :new_id");
+}
+
+#[test]
+fn procedures_are_called_on_postgresql() {
+    let compiled =
+        |method, source: &str| compile(&handler(method, SourceType::PlSql, source), None, Dialect::Postgres);
+    let bare = compiled(Method::Post, "call hr.raise_pay(:id, by => :by);").unwrap();
+    assert!(bare.writes && !bare.block);
+    let Step::Change { statement, into } = &bare.steps[0] else { panic!() };
+    assert_eq!(statement.sql.text, "call hr.raise_pay($1, by => $2)");
+    assert!(into.is_empty());
+    let block = compiled(Method::Put, "begin call p(:id, null) into :total; call q(); end;").unwrap();
+    let Step::Change { statement, into } = &block.steps[0] else { panic!() };
+    assert_eq!(statement.sql.text, "call p($1, null)");
+    assert_eq!(block.slots[into[0]].name, "total");
+    assert_eq!(compiled(Method::Get, "call p()").unwrap_err().message, "GET is read-only");
+    assert!(compile(&handler(Method::Get, SourceType::Query, "call p()"), None, Dialect::Postgres).is_err());
+}
+
+#[test]
+fn an_insert_of_one_row_is_told_from_others() {
+    for (source, one_row) in [
+        ("insert into t (a, b) values (:a, coalesce(:b, (select max(x) from y))) returning id", true),
+        ("insert into t values (:a) on conflict (a) do update set a = excluded.a returning *", true),
+        ("insert into t overriding system value values (:a)", true),
+        ("with x as (values (1), (2)) insert into t values ((select max(column1) from x))", true),
+        ("insert into t values (:a), (:b)", false),
+        ("insert into t select * from y", false),
+        ("insert into t select * from (values (1), (2)) v", false),
+        ("insert into t values (:a) union all select 2", false),
+        ("insert into t default values", false),
+        ("update t set a = (values (1))", false),
+        ("delete from t", false),
+    ] {
+        let handler = handler(Method::Post, SourceType::PlSql, source);
+        let compiled = compile(&handler, None, Dialect::Postgres).unwrap();
+        let Step::Change { statement, .. } = &compiled.steps[0] else { panic!() };
+        assert_eq!(statement.one_row, one_row, "{source}");
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! what differs in one transaction and refuses when somebody else was first.
 
 mod copy;
+mod key_ring;
 mod object;
 mod revocation;
 mod store;
@@ -24,6 +25,7 @@ pub use crate::database::{
 pub use copy::CopyError;
 pub use revocation::{REVOCATION_GRACE_MS, Revocations, RevokedToken, TokenId};
 pub use store::{CatalogStore, Refreshed};
+pub use succession::Seen;
 
 /// Everything that a schema publishes, locks and admits, for all schemas. Cloning shares the objects.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -46,6 +48,8 @@ pub struct Catalog {
     pub clients: BTreeMap<Id, Arc<Client>>,
     /// Tokens revoked one by one.
     pub revocations: Arc<Revocations>,
+    /// Counts the changes of the keys, when those are in the catalog; else 0.
+    pub key_revision: u64,
 }
 
 /// Who changes the catalog, from where, and when.
@@ -126,7 +130,9 @@ impl Catalog {
 
     /// Whether this is an earlier state than that one: a catalog only goes back when a backup takes its place.
     pub fn is_older_than(&self, other: &Self) -> bool {
-        self.revision < other.revision || self.revocations.revision < other.revocations.revision
+        self.revision < other.revision
+            || self.revocations.revision < other.revocations.revision
+            || self.key_revision < other.key_revision
     }
 
     /// Whether both are of one revision and hold the same.

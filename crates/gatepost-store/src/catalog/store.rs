@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use gatepost_oauth::SealedRing;
 use gatepost_rest::definition::Id;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::key_ring;
 use super::object::{Object, ObjectKind};
 use super::revocation::{self, REVOCATION_GRACE_MS, Revocations, RevokedToken, TokenId};
 use super::succession::{Seen, find_committed_ms, follows};
@@ -15,11 +17,18 @@ use crate::database::{
     Access, CatalogPlace, Database, DatabaseError, Lineage, Listener, Migration, Parameter, Transaction,
 };
 
-pub(super) const MIGRATIONS: [Migration; 1] = [Migration {
-    version: 1,
-    sqlite: include_str!("../../migrations/sqlite/catalog_0001.sql"),
-    postgres: Some(include_str!("../../migrations/postgres/catalog_0001.sql")),
-}];
+pub(super) const MIGRATIONS: [Migration; 2] = [
+    Migration {
+        version: 1,
+        sqlite: include_str!("../../migrations/sqlite/catalog_0001.sql"),
+        postgres: Some(include_str!("../../migrations/postgres/catalog_0001.sql")),
+    },
+    Migration {
+        version: 2,
+        sqlite: include_str!("../../migrations/sqlite/catalog_0002.sql"),
+        postgres: Some(include_str!("../../migrations/postgres/catalog_0002.sql")),
+    },
+];
 
 /// The stored catalog. All calls block; none takes longer than the database's busy time-out.
 #[derive(Debug)]
@@ -35,6 +44,8 @@ pub struct Refreshed {
     pub catalog: Catalog,
     /// Whether it came of what was known. Otherwise it may lack what was acknowledged, revocations too.
     pub follows: bool,
+    /// For [`CatalogStore::accept`].
+    pub seen: Seen,
 }
 
 impl CatalogStore {
@@ -43,19 +54,30 @@ impl CatalogStore {
     }
 
     /// Makes a new, empty catalog that belongs to the keys with this fingerprint, or finishes one whose making was
-    /// interrupted. An existing one is left as it is.
-    pub fn create(place: &CatalogPlace, key_fingerprint: &str, now_ms: i64) -> Result<Self, DatabaseError> {
+    /// interrupted. An existing one is left as it is. `ring` is kept with it; without one the keys are elsewhere.
+    pub fn create(
+        place: &CatalogPlace,
+        key_fingerprint: &str,
+        now_ms: i64,
+        ring: Option<&SealedRing>,
+    ) -> Result<Self, DatabaseError> {
         let store = Self::on(Database::open(place, &MIGRATIONS, true)?);
         store.database.transaction(Access::Write, |transaction| {
-            transaction.execute(
-                "insert into catalog_state (id, revision, revocations, next_id, key_fingerprint, created_at_ms)
-                 values (1, 0, 0, $1, $2, $3) on conflict (id) do nothing",
+            let made = transaction.execute(
+                "insert into catalog_state
+                   (id, revision, revocations, next_id, key_fingerprint, created_at_ms, key_revision)
+                 values (1, 0, 0, $1, $2, $3, $4) on conflict (id) do nothing",
                 &[
                     Parameter::Integer(Catalog::FIRST_ID as i64),
                     Parameter::Text(key_fingerprint),
                     Parameter::Integer(now_ms),
+                    Parameter::Integer(ring.map_or(0, |ring| ring.revision as i64)),
                 ],
-            )
+            )?;
+            match ring {
+                Some(ring) if made == 1 => key_ring::write(transaction, ring),
+                _ => Ok(()),
+            }
         })?;
         Ok(store)
     }
@@ -96,26 +118,31 @@ impl CatalogStore {
     /// backup or on a server that took over.
     pub fn refresh(&self, known: &Catalog) -> Result<Option<Refreshed>, DatabaseError> {
         let before = self.seen().clone();
-        let found = self.database.transaction(Access::Read, |transaction| {
+        self.database.transaction(Access::Read, |transaction| {
             let lineage = transaction.lineage()?;
             if before.is_elsewhere(lineage.as_ref()) {
                 return read_after_takeover(transaction, known, &before, lineage).map(Some);
             }
             let state = State::read(transaction)?;
             let (revision, revocations) = (known.revision, known.revocations.revision);
-            if state.revision == revision && state.revocations == revocations {
+            let same = state.revision == revision && state.revocations == revocations;
+            if same && state.key_revision == known.key_revision {
                 return Ok(None);
             }
-            let older = state.revision < revision || state.revocations < revocations;
+            let older = state.revision < revision
+                || state.revocations < revocations
+                || state.key_revision < known.key_revision;
             let known = if older { &Catalog::default() } else { known };
             let catalog = read_since(transaction, known)?;
             let committed_ms = find_committed_ms(transaction, catalog.revision)?;
             let seen = Seen::new(lineage, catalog.revision, committed_ms);
-            Ok::<_, DatabaseError>(Some((Refreshed { catalog, follows: !older }, seen)))
-        })?;
-        let Some((refreshed, seen)) = found else { return Ok(None) };
+            Ok(Some(Refreshed { catalog, follows: !older, seen }))
+        })
+    }
+
+    /// What was found is known now. Until then the next look finds the same again.
+    pub fn accept(&self, seen: Seen) {
         *self.seen() = seen;
-        Ok(Some(refreshed))
     }
 
     /// When the commit of this revision was made, as the history says.
@@ -267,7 +294,7 @@ fn read_after_takeover(
     known: &Catalog,
     before: &Seen,
     lineage: Option<Lineage>,
-) -> Result<(Refreshed, Seen), DatabaseError> {
+) -> Result<Refreshed, DatabaseError> {
     let catalog = read_since(transaction, &Catalog::default())?;
     let same_commit = match before.committed_ms(known.revision) {
         None => None,
@@ -277,26 +304,28 @@ fn read_after_takeover(
     let follows = follows(known, &catalog, same_commit, now_ms);
     let committed_ms = find_committed_ms(transaction, catalog.revision)?;
     let seen = Seen::new(lineage, catalog.revision, committed_ms);
-    Ok((Refreshed { catalog, follows }, seen))
+    Ok(Refreshed { catalog, follows, seen })
 }
 
 struct State {
     revision: u64,
     revocations: u64,
     next_id: Id,
+    key_revision: u64,
 }
 
 impl State {
     fn read(transaction: &dyn Transaction) -> Result<Self, DatabaseError> {
         let mut found = None;
         transaction.query(
-            "select revision, revocations, next_id from catalog_state where id = 1",
+            "select revision, revocations, next_id, key_revision from catalog_state where id = 1",
             &[],
             &mut |row| {
                 found = Some(Self {
                     revision: row.integer(0)? as u64,
                     revocations: row.integer(1)? as u64,
                     next_id: row.integer(2)? as u64,
+                    key_revision: row.integer(3)? as u64,
                 });
                 Ok(())
             },
@@ -307,7 +336,12 @@ impl State {
 
 pub(super) fn read_since(transaction: &dyn Transaction, known: &Catalog) -> Result<Catalog, DatabaseError> {
     let state = State::read(transaction)?;
-    let mut catalog = Catalog { revision: state.revision, next_id: state.next_id, ..known.clone() };
+    let mut catalog = Catalog {
+        revision: state.revision,
+        next_id: state.next_id,
+        key_revision: state.key_revision,
+        ..known.clone()
+    };
     let since = [Parameter::Integer(known.revision as i64)];
     let everything = known.revision == 0;
     let changed = if everything {

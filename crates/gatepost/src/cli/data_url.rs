@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail, ensure};
 use gatepost_store::catalog::{CatalogPlace, PlaceOptions, PostgresPlace, is_postgres, without_password};
 use gatepost_store::data::DataLocation;
-use gatepost_store::provision::{Administrator, DataLogins, Names, login_problems};
+use gatepost_store::provision::{Administrator, DataLogins, Names, find_power};
 
 use super::login_files;
 use super::new_folder::{Places, new_password, private_files, with_absolute_files};
@@ -59,8 +59,9 @@ pub(super) fn section<T>(
             context()
         );
     }
-    let problems = login_problems(&administrator)?;
-    ensure!(problems.is_empty(), "{}: the login is not for data: {}", context(), problems.join("; "));
+    if let Some(power) = find_power(&place, None).with_context(context)? {
+        bail!("{}: {power}: it is not for data", context());
+    }
     administrator.provision(|provision| {
         provision.own_schema(schema)?;
         keep_login(folder, schema, &url, keep)

@@ -3,6 +3,7 @@
 mod catalog_url;
 mod check_config;
 mod copy_catalog;
+mod data_logins;
 mod data_url;
 mod demo;
 mod explain;
@@ -19,6 +20,7 @@ mod sql;
 mod table;
 mod terminal;
 mod token;
+mod url_argument;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::terminal::say;
-use super::{Place, key_source, start_logging};
+use super::{Place, data_logins, key_source, start_logging};
 use crate::app::clock::Clock;
 use crate::app::{App, Open, Watch};
 use crate::http::server::Listener;
@@ -52,6 +52,7 @@ pub(super) fn serve(
     socket: TcpListener,
     ready: impl FnOnce(&App) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
+    data_logins::refuse_power(app)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let watch = Watch::start(app)?;
     runtime.block_on(async {

@@ -18,6 +18,7 @@ use std::time::Duration;
 use gatepost_rest::render::Zone;
 use gatepost_store::catalog::{CatalogPlace, PlaceOptions, is_postgres, redact};
 use gatepost_store::data::{DataLocation, PostgresOptions};
+use gatepost_store::provision::ClosedCatalog;
 use http::Uri;
 
 pub use access::{Access, Oauth, Secrets, UnprotectedRoutes};
@@ -229,10 +230,14 @@ impl Config {
         CatalogPlace::parse(&url, &options).map_err(|error| ConfigError(format!("catalog.url: {error}")))
     }
 
+    /// Whether nodes on other machines can use the catalog too.
+    pub fn catalog_is_shared(&self) -> bool {
+        matches!(self.catalog_place(), Ok(CatalogPlace::Postgres(_)))
+    }
+
     /// How often other processes' commits are looked for.
     pub fn poll(&self) -> Duration {
-        let in_postgres = matches!(self.catalog_place(), Ok(CatalogPlace::Postgres(_)));
-        let usual = if in_postgres { 1_000 } else { 20 };
+        let usual = if self.catalog_is_shared() { 1_000 } else { 20 };
         Duration::from_millis(self.catalog.poll_ms.unwrap_or(usual).max(1))
     }
 
@@ -279,8 +284,23 @@ impl Config {
             wait: Duration::from_millis(u64::from(storage.wait_ms)),
             row_level_security: storage.row_level_security,
             folder: self.folder.clone(),
+            catalog: self.closed_catalog(&reader_url)?,
             ..PostgresOptions::new(reader_url, name)
         })))
+    }
+
+    /// The catalog that the logins of this data must not reach.
+    fn closed_catalog(&self, data_url: &str) -> Result<Option<ClosedCatalog>, ConfigError> {
+        let CatalogPlace::Postgres(catalog) = self.catalog_place()? else { return Ok(None) };
+        let options = PlaceOptions::in_folder(&self.folder);
+        let login = match CatalogPlace::parse(data_url, &options) {
+            Ok(CatalogPlace::Postgres(data)) if data.shares_server(&catalog) => {
+                catalog.user().map(str::to_owned)
+            }
+            // What is wrong with the URL is told by whoever opens it.
+            _ => None,
+        };
+        Ok(Some(ClosedCatalog { schema: catalog.schema().to_owned(), login }))
     }
 
     /// A URL, or the one that a file holds.

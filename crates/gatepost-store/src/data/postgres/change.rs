@@ -5,26 +5,23 @@ use std::borrow::Cow;
 use std::time::Instant;
 
 use bytes::Bytes;
-use futures_util::StreamExt;
 use gatepost_rest::plan::{BindValue, Plan};
 use gatepost_rest::render::ChangeRows;
 use gatepost_rest::source::{BoundStatement, Step};
-use tokio_postgres::Row;
 
+use super::clean::ROLLBACK_POOLED;
 use super::connect::Access;
-use super::lane::{Failed, Mode, Opening, open, ready};
+use super::lane::{Failed, Ready, found_out, ready};
 use super::pool::Lease;
-use super::query::{ETAG, GRACE, first_value, wanted, within};
+use super::query::{ETAG, GRACE, find_out, first_value, wanted, within};
 use super::resolve::Wanted;
 use super::row::{PostgresRow, owned};
+use super::transaction::{Closing, Mode, Opening, may_go_alone, open};
 use super::{Arc, Shared};
 use crate::data::reply::{answer, content_type, etag_text};
 use crate::data::{ExecuteError, Limits, Precondition, Reply, ReplyBody};
 
-/// Behind the end of the transaction, what a function may have set for the session is undone.
-const COMMIT: &str = "commit; set role none; reset all";
 const COLLISIONS_MAX: u32 = 5;
-const ROLLBACK: &str = "rollback; set role none; reset all";
 
 /// Runs a plan.
 pub(super) async fn run(
@@ -66,13 +63,13 @@ async fn attempts(
             lease: &mut lease,
             precondition,
             mode,
-            begun: false,
-            committing: false,
+            progress: Progress::Idle,
+            plain: true,
         };
         match attempt.run().await {
             Ok(reply) => return Ok(reply),
-            // Nothing stays of a transaction that was not committed.
-            Err(failed) if first && !attempt.committing && failed.is_worth_another() => {
+            // Nothing stays of a transaction that the server refused, or that was not told to commit.
+            Err(failed) if first && failed.is_worth_another() && !attempt.is_open_question(&failed) => {
                 first = false;
                 shared.resolver.forget(plan.source.id);
             }
@@ -102,12 +99,29 @@ struct Attempt<'a> {
     limits: Limits,
     lease: &'a mut Lease,
     mode: Mode,
-    begun: bool,
-    committing: bool,
+    progress: Progress,
+    /// Whether all that ran leaves the connection as it was.
+    plain: bool,
+}
+
+/// How far an attempt has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    /// Nothing was begun.
+    Idle,
+    /// A transaction is open.
+    Begun,
+    /// The server was told to commit.
+    Committing,
+    /// It has committed.
+    Committed,
 }
 
 impl Attempt<'_> {
     async fn run(&mut self) -> Result<Reply, Failed> {
+        if self.shared.postgres.pgbouncer {
+            self.find_out().await?;
+        }
         match self.steps().await {
             Ok(reply) => {
                 self.commit().await?;
@@ -120,11 +134,17 @@ impl Attempt<'_> {
         }
     }
 
+    /// Whether the change may have been made although it failed: the connection was lost on the way to the commit.
+    fn is_open_question(&self, failed: &Failed) -> bool {
+        self.progress == Progress::Committing && failed.is_lost()
+    }
+
     async fn commit(&mut self) -> Result<(), Failed> {
-        if self.begun {
-            self.committing = true;
-            // When it fails, by a deferred rule, nothing behind it is run: the connection is given up.
-            self.lease.client.batch_execute(COMMIT).await?;
+        if self.progress == Progress::Begun {
+            self.progress = Progress::Committing;
+            let closing = Closing { commit: true, clean: !self.plain };
+            // When it fails, by a deferred rule, the connection is given up.
+            self.lease.close(closing)?.finish().await?;
         }
         self.lease.keep();
         Ok(())
@@ -135,18 +155,54 @@ impl Attempt<'_> {
         if outdated {
             self.lease.forget_statements();
         }
-        if !self.begun || self.lease.client.batch_execute(ROLLBACK).await.is_ok() {
+        let is_undone = match self.progress {
+            Progress::Idle => true,
+            Progress::Begun => self.rollback().await.is_ok(),
+            // A change that fails by itself, or in its commit, was undone by the server.
+            Progress::Committing | Progress::Committed => !self.lease.client.is_closed(),
+        };
+        if is_undone {
             self.lease.keep();
         }
     }
 
+    async fn rollback(&mut self) -> Result<(), Failed> {
+        let pooled = self.lease.is_pooled && !self.plain;
+        self.lease.client.batch_execute(if pooled { ROLLBACK_POOLED } else { "rollback" }).await?;
+        if !self.plain && !pooled {
+            self.lease.clean()?;
+        }
+        Ok(())
+    }
+
+    /// Behind a pooler all statements are found out before the first of them runs.
+    async fn find_out(&mut self) -> Result<(), Failed> {
+        let (shared, plan) = (self.shared, self.plan);
+        if let Some(precondition) = self.precondition {
+            find_out(shared, self.lease, &precondition.plan).await?;
+        }
+        for (place, step) in plan.source.steps.iter().enumerate() {
+            let wanted = || match step {
+                Step::Query(query) => Wanted::rows(query, &plan.source),
+                Step::Change { statement, .. } => Wanted::change(statement, &plan.source),
+                Step::Assign { expression, .. } => wanted(expression, plan),
+            };
+            found_out(shared, self.lease, plan, place, wanted).await?;
+        }
+        if let Some(etag) = plan.source.etag.as_ref().filter(|_| !plan.source.block) {
+            found_out(shared, self.lease, plan, ETAG, || wanted(etag, plan)).await?;
+        }
+        Ok(())
+    }
+
     async fn opening(&mut self) -> Result<Option<Opening>, Failed> {
-        if self.begun {
+        if self.progress != Progress::Idle {
             return Ok(None);
         }
-        let opening =
-            Opening::new(self.shared, self.lease, self.plan, self.mode, self.limits.deadline).await?;
-        self.begun = true;
+        let alone = self.plan.source.steps.len() == 1 && self.precondition.is_none();
+        let mode = (self.mode, self.plain && alone);
+        let opening = Opening::new(self.shared, self.lease, self.plan, mode, self.limits.deadline).await?;
+        self.progress = Progress::Begun;
         Ok(Some(opening))
     }
 
@@ -194,7 +250,9 @@ impl Attempt<'_> {
         if let Some(etag) = plan.source.etag.as_ref().filter(|_| !plan.source.block) {
             reply.etag = etag_text(self.value(ETAG, etag, &values).await?);
         }
-        if reply.content_type.is_none() && !plan.source.block {
+        // A procedure without OUT values has nothing to say.
+        let silent = plan.source.block || (rows.is_empty() && is_call(&plan.source.steps));
+        if reply.content_type.is_none() && !silent {
             reply.content_type = Some(content_type("application/json"));
             reply.body = ReplyBody::Full(Bytes::from(rows.finish(affected)));
         }
@@ -209,11 +267,12 @@ impl Attempt<'_> {
     ) -> Result<BindValue, Failed> {
         let wanted = || wanted(query, self.plan);
         let query = ready(self.shared, self.lease, self.plan, place, wanted, values).await?;
+        self.plain &= query.resolved.is_plain(self.lease.watch(self.shared));
         let opening = self.opening().await?;
         first_value(self.plan, values, self.lease, opening.as_ref(), &query).await
     }
 
-    /// Runs one DML statement to its end; gives the number of rows that it changed.
+    /// Runs one statement to its end; gives the number of rows that it changed.
     async fn change(
         &mut self,
         place: usize,
@@ -226,46 +285,89 @@ impl Attempt<'_> {
         let plan = self.plan;
         let wanted = || Wanted::change(bound, &plan.source);
         let statement = ready(self.shared, self.lease, plan, place, wanted, &before).await?;
-        let opening = self.opening().await?;
+        self.plain &= statement.resolved.is_plain(self.lease.watch(self.shared));
+        let (opening, closing) = self.bounds(bound, &statement).await?;
         let failed = |error| statement.failed(plan, &before, error);
-        let mut opened =
-            open(&self.lease.client, opening.as_ref(), &statement, None).await.map_err(failed)?;
+        let opened = open(self.lease, opening.as_ref(), &statement, closing).await;
+        let mut opened = opened.map_err(|refused| refused.or(failed))?;
         let columns = &statement.resolved.columns;
         let mut taken = 0u64;
-        while let Some(row) = opened.rows.next().await {
-            let row = row.map_err(failed)?;
+        while let Some(row) = opened.next(failed).await? {
+            let row = statement.row(&row);
             taken += 1;
             if into.is_empty() {
-                rows.push(columns, &PostgresRow { row: &row, zone: &columns.zone });
+                rows.push(columns, &row);
                 if taken > self.limits.rows_max || rows.len() as u64 > self.limits.bytes_max {
                     return Err(Failed::Own(ExecuteError::TooLarge));
                 }
             } else {
-                take(&row, taken, into, values.to_mut(), &columns.zone)?;
+                take(&row, taken, into, values.to_mut())?;
             }
         }
-        Ok(opened.rows.rows_affected().unwrap_or(taken))
+        let affected = opened.affected().unwrap_or(taken);
+        if self.progress == Progress::Committing {
+            opened.finish().await.map_err(failed)?;
+            self.progress = Progress::Committed;
+        }
+        Ok(affected)
+    }
+
+    /// What goes out in front of a change and behind it. A change that is all there is to do goes out with its
+    /// commit, if its answer cannot turn out too large: nobody could take it back then.
+    async fn bounds(
+        &mut self,
+        bound: &BoundStatement,
+        statement: &Ready<'_>,
+    ) -> Result<(Option<Opening>, Closing), Failed> {
+        let plan = self.plan;
+        let alone = self.progress == Progress::Idle
+            && plan.source.steps.len() == 1
+            && (plan.source.etag.is_none() || plan.source.block)
+            && self.precondition.is_none();
+        let most = statement.resolved.bytes_max(self.lease.watch(self.shared));
+        let is_small = most.is_some_and(|most| most <= ALONE_BYTES_MAX.min(self.limits.bytes_max));
+        // Behind a pooler the shape of rows is known with the first of them, and a call may try to commit.
+        let in_time = statement.statement.is_some() || statement.resolved.kinds.is_empty();
+        if !alone || !is_small || !in_time || self.limits.rows_max == 0 {
+            return Ok((self.opening().await?, Closing::default()));
+        }
+        let clean = !self.plain;
+        // Alone, a procedure could end the transaction.
+        if bound.sql.keyword != "CALL" && may_go_alone(self.shared, plan, self.lease, self.limits.deadline) {
+            self.progress = Progress::Committing;
+            return Ok((Opening::alone(self.plain), Closing { commit: false, clean }));
+        }
+        let opening = self.opening().await?;
+        self.progress = Progress::Committing;
+        Ok((opening, Closing { commit: true, clean }))
     }
 }
 
+/// Whether the steps are one procedure's call.
+fn is_call(steps: &[Step]) -> bool {
+    matches!(steps, [Step::Change { statement, .. }] if statement.sql.keyword == "CALL")
+}
+
+/// The largest answer of a change that goes out with its commit.
+const ALONE_BYTES_MAX: u64 = 64 * 1024;
+
 fn take(
-    row: &Row,
+    row: &PostgresRow<'_>,
     taken: u64,
     into: &[usize],
     values: &mut [BindValue],
-    zone: &gatepost_rest::render::Zone,
 ) -> Result<(), ExecuteError> {
-    let columns = row.columns().len();
+    let columns = row.row.columns().len();
     if taken > 1 || columns != into.len() {
         let message = if taken > 1 {
-            "RETURNING INTO takes one row, but more came".to_owned()
+            "INTO takes one row, but more came".to_owned()
         } else {
-            format!("RETURNING gives {columns} columns, but INTO names {} binds", into.len())
+            format!("{columns} columns come, but INTO names {} binds", into.len())
         };
         return Err(ExecuteError::Statement { message });
     }
     for (number, slot) in into.iter().enumerate() {
-        values[*slot] = owned(row, number, zone);
+        values[*slot] = owned(row, number);
     }
     Ok(())
 }

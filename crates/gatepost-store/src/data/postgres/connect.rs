@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use gatepost_rest::render::Zone;
 use tokio::task::JoinHandle;
 use tokio_postgres::config::TargetSessionAttrs;
 use tokio_postgres::error::SqlState;
@@ -12,12 +11,15 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Config, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::PostgresOptions;
+use super::clean::{Cleaner, Means};
 use super::error::words;
+use super::plain::Watch;
 use super::replica::Freshness;
-use crate::data::DataError;
+use super::{PostgresOptions, Shared};
+use crate::data::{DataError, DataOptions};
 use crate::database::postgres::each_server;
 use crate::database::{PlaceOptions, PostgresPlace};
+use crate::provision::{ClosedCatalog, POWER, Power, power_parameters, power_types};
 
 const STATEMENTS_CACHED: usize = 512;
 /// Backends whose client went away notice it within this time.
@@ -25,13 +27,9 @@ const CHECK_MS: u32 = 1_000;
 /// Queries that share a connection with others are short.
 const SHARE_MS: u32 = 1_000;
 /// A transaction that nobody goes on with ends after this time.
-const IDLE_MS: u32 = 60_000;
+pub(super) const IDLE_MS: u32 = 60_000;
 
 const HAS_SCHEMA: &str = "select 1 from pg_catalog.pg_namespace where nspname = $1";
-const POWER: &str = "select r.rolname::text from pg_catalog.pg_roles r where r.rolname = current_user \
-     and (r.rolsuper or exists (select from pg_catalog.pg_roles m where m.rolname in \
-     ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files') \
-     and pg_catalog.pg_has_role(r.oid, m.oid, 'member')))";
 
 const IN_RECOVERY: &str = "select pg_catalog.pg_is_in_recovery()";
 /// When the server was started, in microseconds: no two servers were so at the same moment.
@@ -88,8 +86,10 @@ pub(super) struct Login {
     demand: Demand,
     settings: String,
     pgbouncer: bool,
+    catalog: Option<ClosedCatalog>,
     /// Compatible engines need not know every setting.
     plain: AtomicBool,
+    means: Arc<Means>,
 }
 
 impl Login {
@@ -97,16 +97,21 @@ impl Login {
         url: &str,
         access: Access,
         postgres: &PostgresOptions,
-        zone: &Zone,
+        options: &DataOptions,
     ) -> Result<Self, DataError> {
         // The schema goes into the settings below, where any name does.
-        let options = PlaceOptions::in_folder(&postgres.folder);
-        let place =
-            PostgresPlace::parse(url, &options).map_err(|error| DataError::Open(error.to_string()))?;
+        let place = PostgresPlace::parse(url, &PlaceOptions::in_folder(&postgres.folder))
+            .map_err(|error| DataError::Open(error.to_string()))?;
         let mut settings =
-            vec![("search_path", quoted(&postgres.schema)), ("TimeZone", zone.name().to_owned())];
-        if access == Access::Share {
-            settings.push(("statement_timeout", SHARE_MS.to_string()));
+            vec![("search_path", quoted(&postgres.schema)), ("TimeZone", options.zone.name().to_owned())];
+        match access {
+            Access::Share => settings.push(("statement_timeout", SHARE_MS.to_string())),
+            // A single change runs under this limit, without a transaction of its own.
+            Access::Write => {
+                settings.push(("statement_timeout", options.write_time.as_millis().max(1).to_string()));
+                settings.push(("default_transaction_read_only", "off".into()));
+            }
+            Access::Read | Access::Own => {}
         }
         if matches!(access, Access::Share | Access::Read) {
             settings.push(("default_transaction_read_only", "on".into()));
@@ -119,8 +124,24 @@ impl Login {
             .join(" ");
         let reads = matches!(access, Access::Share | Access::Read);
         let demand = if reads && place.wants_writable() { Demand::Primary } else { Demand::Driver };
-        let (pgbouncer, plain) = (postgres.pgbouncer, AtomicBool::new(false));
-        Ok(Self { place, access, demand, settings, pgbouncer, plain })
+        Ok(Self {
+            place,
+            access,
+            demand,
+            settings,
+            pgbouncer: postgres.pgbouncer,
+            catalog: postgres.catalog.clone(),
+            plain: AtomicBool::new(false),
+            means: Arc::default(),
+        })
+    }
+
+    /// What is known of the objects of the database that it leads to.
+    pub(super) fn watch<'s>(&'s self, shared: &'s Shared) -> &'s Watch {
+        match &self.demand {
+            Demand::Replica(freshness) => freshness.watch(),
+            Demand::Driver | Demand::Primary => &shared.watch,
+        }
     }
 
     /// Takes no connection but to the replica that was looked at.
@@ -183,30 +204,44 @@ impl Login {
             config.target_session_attrs(TargetSessionAttrs::Any);
         }
         let connection = match &self.demand {
-            Demand::Driver => open(&config, tls).await?,
-            Demand::Primary => open_primary(&config, &tls).await?,
-            Demand::Replica(freshness) => open_replica(&config, tls, freshness).await?,
+            Demand::Driver => open(self, &config, tls).await?,
+            Demand::Primary => open_primary(self, &config, &tls).await?,
+            Demand::Replica(freshness) => open_replica(self, &config, tls, freshness).await?,
         };
-        connection.refuse_power().await?;
+        connection.refuse_power(self).await?;
         Ok(connection)
     }
 }
 
-async fn open(config: &Config, tls: MakeRustlsConnect) -> Result<Connection, ConnectError> {
+async fn open(login: &Login, config: &Config, tls: MakeRustlsConnect) -> Result<Connection, ConnectError> {
     let (client, connection) = config.connect(tls.clone()).await.map_err(ConnectError::Database)?;
     let driver = tokio::spawn(async move {
         if let Err(error) = connection.await {
             tracing::info!(%error, "a PostgreSQL connection ended");
         }
     });
-    Ok(Connection { client, tls, driver, replica: None, statements: HashMap::new() })
+    Ok(Connection {
+        client,
+        tls,
+        driver,
+        access: login.access,
+        is_pooled: login.pgbouncer,
+        replica: None,
+        statements: HashMap::new(),
+        cleaner: Cleaner::default(),
+        means: Arc::clone(&login.means),
+    })
 }
 
 /// The first of several servers that is not in recovery.
-async fn open_primary(config: &Config, tls: &MakeRustlsConnect) -> Result<Connection, ConnectError> {
+async fn open_primary(
+    login: &Login,
+    config: &Config,
+    tls: &MakeRustlsConnect,
+) -> Result<Connection, ConnectError> {
     let mut failed = None;
     for server in each_server(config) {
-        match open(&server, tls.clone()).await {
+        match open(login, &server, tls.clone()).await {
             Ok(connection) => match connection.client.query_typed_one(IN_RECOVERY, &[]).await {
                 Ok(row) if row.try_get(0).unwrap_or(false) => {}
                 // Compatible engines need not know recovery.
@@ -226,11 +261,12 @@ async fn open_primary(config: &Config, tls: &MakeRustlsConnect) -> Result<Connec
 
 /// The server that was looked at, and not another one behind the same name.
 async fn open_replica(
+    login: &Login,
     config: &Config,
     tls: MakeRustlsConnect,
     freshness: &Arc<Freshness>,
 ) -> Result<Connection, ConnectError> {
-    let mut connection = open(config, tls).await?;
+    let mut connection = open(login, config, tls).await?;
     let row = connection.client.query_typed_one(INSTANCE, &[]).await.map_err(ConnectError::Database)?;
     let started_us = row.try_get(0).map_err(ConnectError::Database)?;
     if !freshness.is_of(started_us) {
@@ -246,9 +282,14 @@ pub(super) struct Connection {
     pub(super) client: Client,
     tls: MakeRustlsConnect,
     driver: JoinHandle<()>,
+    access: Access,
+    /// Whether a pooler stands in front of the server.
+    pub(super) is_pooled: bool,
     /// For a replica: when its server was started, and what is known of it.
     replica: Option<(i64, Arc<Freshness>)>,
     statements: HashMap<u64, Statement>,
+    cleaner: Cleaner,
+    means: Arc<Means>,
 }
 
 impl std::fmt::Debug for Connection {
@@ -258,6 +299,25 @@ impl std::fmt::Debug for Connection {
 }
 
 impl Connection {
+    pub(super) fn access(&self) -> Access {
+        self.access
+    }
+
+    /// Clears away what a request may have left, behind what was sent before.
+    pub(super) fn clean(&self) -> Result<(), tokio_postgres::Error> {
+        self.cleaner.start(&self.client, &self.means)
+    }
+
+    /// Waits until it is clean; one that is not must not be used again.
+    pub(super) async fn cleaned(&mut self) -> Result<bool, tokio_postgres::Error> {
+        self.cleaner.finish(&self.means).await
+    }
+
+    /// The statement of this number, if it was prepared.
+    pub(super) fn known(&self, number: u64) -> Option<Statement> {
+        self.statements.get(&number).cloned()
+    }
+
     /// The statement of this number, prepared when it is first asked for.
     pub(super) async fn prepared(
         &mut self,
@@ -289,20 +349,23 @@ impl Connection {
     }
 
     /// User SQL must not reach the server's files and programs, nor what other logins keep.
-    async fn refuse_power(&self) -> Result<(), ConnectError> {
-        let found = match self.client.query_typed(POWER, &[]).await {
-            Ok(rows) => rows.first().and_then(|row| row.try_get::<_, Option<String>>(0).ok()).flatten(),
-            // Compatible engines have no such roles.
-            Err(error) if error.as_db_error().is_some() => None,
+    async fn refuse_power(&self, login: &Login) -> Result<(), ConnectError> {
+        let parameters = power_parameters(login.catalog.as_ref());
+        let rows = match self.client.query_typed(POWER, &power_types(&parameters)).await {
+            Ok(rows) => rows,
+            // Compatible engines need not have such roles.
+            Err(error) if error.code().is_some_and(is_unknown) => return Ok(()),
             Err(error) => return Err(ConnectError::Database(error)),
         };
-        match found {
-            None => Ok(()),
-            Some(login) => Err(ConnectError::Local(format!(
-                "the login {login} is a superuser, or may reach the server's files or programs; data is reached by a \
-                 login that may not"
-            ))),
-        }
+        let Some(row) = rows.first() else { return Ok(()) };
+        let text = |column: usize| row.try_get::<_, String>(column).map_err(ConnectError::Database);
+        let power =
+            Power::read(&text(0)?, text(1)?, None).map_err(|error| ConnectError::Local(error.to_string()))?;
+        let name = login.place.user().unwrap_or_default();
+        Err(ConnectError::Local(format!(
+            "the login {name} is refused: {}; `gatepost check-config` says how to end that",
+            power.words(name)
+        )))
     }
 
     /// Whether a schema of this name is there for the login.
@@ -330,9 +393,19 @@ impl Drop for Connection {
     }
 }
 
+/// A function, a table or a column that the server does not know.
+fn is_unknown(code: &SqlState) -> bool {
+    [SqlState::UNDEFINED_FUNCTION, SqlState::UNDEFINED_TABLE, SqlState::UNDEFINED_COLUMN].contains(code)
+}
+
 /// A name as SQL writes it.
 pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A text as SQL writes it.
+pub(super) fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }
 
 /// A value inside the startup options.

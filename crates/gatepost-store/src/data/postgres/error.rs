@@ -41,6 +41,10 @@ fn other_error(code: &str, message: String) -> ExecuteError {
         // Two transactions in each other's way, or a lock that is held.
         "40001" | "40P01" | "55P03" => ExecuteError::Busy,
         "25006" | "42501" | "0LP01" | "25001" => ExecuteError::NotRunnable(message),
+        "2D000" => ExecuteError::NotRunnable(format!(
+            "a procedure that commits or rolls back cannot be called from a handler, whose request is one \
+             transaction: {message}"
+        )),
         "P0001" => ExecuteError::Constraint { kind: ConstraintKind::Other, message },
         _ => ExecuteError::Statement { message },
     }

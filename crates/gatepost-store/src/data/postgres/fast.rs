@@ -5,6 +5,7 @@
 //! runs on the pool from then on.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock};
 
@@ -15,7 +16,7 @@ use tokio::sync::Mutex;
 use tokio_postgres::{Error, Statement};
 
 use super::connect::{Connection, Login};
-use super::lane::{Failed, Ready, open};
+use super::lane::{Failed, Ready};
 use super::resolve::Resolved;
 use super::rows::{Outlet, Writer};
 use super::{Arc, Shared};
@@ -108,8 +109,15 @@ pub(super) async fn run(
     if plan.source.etag.is_some() || plan.source.hints.streams.load(Ordering::Relaxed) {
         return None;
     }
-    // The pool is where statements are resolved.
-    let resolved = shared.resolver.known((plan.source.id, 0)).filter(|resolved| resolved.plain)?;
+    // The pool is where statements are resolved, and where the database is looked at from time to time.
+    let watch = lane.login.watch(shared);
+    if watch.is_due() {
+        return None;
+    }
+    let resolved = shared.resolver.known((plan.source.id, 0))?;
+    if !resolved.is_plain(watch) {
+        return None;
+    }
     let bounded = resolved.single || (resolved.paged && plan.window.fetched() <= ROWS_MAX);
     if !bounded {
         return None;
@@ -117,7 +125,7 @@ pub(super) async fn run(
     let member = lane.member().await?;
     let number = resolved.number;
     let statement = match member.prepared(&resolved).await {
-        Ok(statement) if resolved.fits(&statement) => statement,
+        Ok(statement) if resolved.fits(statement.columns()) => statement,
         // Something was changed since; the pool finds out what.
         Ok(_) | Err(_) => {
             member.forget(number);
@@ -150,15 +158,14 @@ async fn attempt(
     resolved: Arc<Resolved>,
     statement: Statement,
 ) -> Result<Reply, Failed> {
-    let columns = Arc::clone(&resolved);
-    let query = Ready::new(plan, resolved, statement, &plan.values)?;
+    let query = Ready::new(plan, resolved, Some(statement), &plan.values)?;
     let outcome = async {
         let failed = |error| query.failed(plan, &plan.values, error);
-        let mut opened = open(&member.connection.client, None, &query, None).await.map_err(failed)?;
+        let mut rows = pin!(query.send(&member.connection.client).await.map_err(failed)?);
         let (mut outlet, _) = Outlet::new(shared.options.clone(), limits);
-        let mut writer = Writer::new(plan, &columns.columns, limits, None)?;
-        while let Some(row) = opened.rows.next().await {
-            if writer.row(&row.map_err(failed)?, &mut outlet).await? == Flow::Enough {
+        let mut writer = Writer::new(plan, &query.resolved.columns, limits, None)?;
+        while let Some(row) = rows.next().await {
+            if writer.row(&query.row(&row.map_err(failed)?), &mut outlet).await? == Flow::Enough {
                 break;
             }
         }

@@ -1,31 +1,25 @@
-//! One request on one connection: statements made ready, values encoded, and several messages sent in one go.
+//! The statements of a request on its connection: found out, prepared, and with their values.
 
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
-use std::task::Poll;
-use std::time::Instant;
-
-use gatepost_rest::plan::{BindValue, Plan, Principal};
+use gatepost_rest::plan::{BindValue, Plan};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error, RowStream, Statement};
 
+use super::connect::{Connection, quoted};
 use super::encode::{self, Parameter};
 use super::error;
 use super::pool::Lease;
-use super::resolve::{Origin, Resolved, Wanted, resolve};
-use super::{Arc, Shared};
+use super::resolve::{Desk, Origin, Resolved, Unresolved, Wanted, resolve};
+use super::row::PostgresRow;
+use super::{Arc, Shared, apart};
 use crate::data::ExecuteError;
-
-/// Our own statements among the numbered ones.
-const IDENTIFY: u64 = 0;
-const IDENTIFY_TEXT: &str = "select set_config('gatepost.client_id', $1, true), \
-     set_config('gatepost.roles', $2, true), set_config('gatepost.claims', $3, true)";
 
 /// Why an attempt failed.
 #[derive(Debug)]
 pub(super) enum Failed {
     /// The database's own words, for a statement with these parameters.
     Database(Error),
+    /// The rows are not of the shape that was found out.
+    Outdated,
     /// Ours.
     Own(ExecuteError),
 }
@@ -47,8 +41,14 @@ impl Failed {
     pub(super) fn is_worth_another(&self) -> bool {
         match self {
             Self::Database(error) => error::is_outdated(error) || error::is_lost(error),
+            Self::Outdated => true,
             Self::Own(_) => false,
         }
+    }
+
+    /// Whether the connection went away, so that nobody knows what was done.
+    pub(super) fn is_lost(&self) -> bool {
+        matches!(self, Self::Database(error) if error::is_lost(error))
     }
 
     /// Whether a change met a server that takes none.
@@ -64,6 +64,9 @@ impl Failed {
     pub(super) fn into_error(self) -> ExecuteError {
         match self {
             Self::Database(error) => error::execute_error(&error),
+            Self::Outdated => {
+                ExecuteError::Statement { message: "the shape of its rows keeps changing".into() }
+            }
             Self::Own(error) => error,
         }
     }
@@ -72,7 +75,8 @@ impl Failed {
 /// A statement with its values, ready to be sent.
 pub(super) struct Ready<'v> {
     pub(super) resolved: Arc<Resolved>,
-    pub(super) statement: Statement,
+    /// Absent behind a pooler: it is sent as text, with its types.
+    pub(super) statement: Option<Statement>,
     parameters: Vec<Parameter<'v>>,
 }
 
@@ -86,20 +90,88 @@ pub(super) async fn ready<'v>(
     values: &'v [BindValue],
 ) -> Result<Ready<'v>, Failed> {
     let key = (plan.source.id, place);
+    if shared.postgres.pgbouncer {
+        // Found out before; a transaction may be open now.
+        let resolved = shared.resolver.known(key).ok_or(Failed::Outdated)?;
+        return Ready::new(plan, resolved, None, values);
+    }
+    let role = shared.role_of(plan);
+    lease.watch(shared).look(&lease.client).await?;
     if let Some(resolved) = shared.resolver.known(key) {
-        match lease.prepared(resolved.number, &resolved.text, &resolved.types).await {
-            Ok(statement) if resolved.fits(&statement) => {
-                return Ready::new(plan, resolved, statement, values);
+        match prepared(lease, &resolved, role).await {
+            Ok(statement) if resolved.fits(statement.columns()) => {
+                resolved.renew(&lease.client, lease.watch(shared)).await;
+                return Ready::new(plan, resolved, Some(statement), values);
             }
-            Err(error) if error::is_lost(&error) => return Err(Failed::Database(error)),
+            Err(failed) if failed.is_lost() || matches!(failed, Failed::Own(_)) => return Err(failed),
             // What it needs was changed since: as if it were new.
-            Ok(_) | Err(_) => {}
+            Ok(_) | Err(_) => lease.forget_statements(),
         }
     }
-    let resolved = resolve(lease, &wanted(), shared.zone()).await.map_err(not_prepared)?;
-    let resolved = shared.resolver.keep(key, resolved);
+    let wanted = wanted();
+    assume(lease, role).await?;
+    let resolved = resolve(&Desk::of(lease), &wanted, shared.zone()).await;
+    resume(lease, role).await?;
+    let resolved = shared.resolver.keep(key, resolved.map_err(not_resolved)?);
+    resolved.renew(&lease.client, lease.watch(shared)).await;
+    let statement = prepared(lease, &resolved, role).await.map_err(|failed| match failed {
+        Failed::Database(error) => not_prepared(error),
+        other => other,
+    })?;
+    Ready::new(plan, resolved, Some(statement), values)
+}
+
+/// What is known of a statement behind a pooler. Every statement of a plan is asked for before it begins.
+pub(super) async fn found_out(
+    shared: &Shared,
+    lease: &Lease,
+    plan: &Plan,
+    place: usize,
+    wanted: impl FnOnce() -> Wanted,
+) -> Result<Arc<Resolved>, Failed> {
+    let (login, role) = (lease.login(), shared.role_of(plan));
+    apart::find_out(shared, login, role, (plan.source.id, place), wanted).await.map_err(not_resolved)
+}
+
+async fn prepared(lease: &mut Lease, resolved: &Resolved, role: Option<&str>) -> Result<Statement, Failed> {
+    if let Some(statement) = lease.known(resolved.number) {
+        return Ok(statement);
+    }
+    assume(lease, role).await?;
     let prepared = lease.prepared(resolved.number, &resolved.text, &resolved.types).await;
-    Ready::new(plan, resolved, prepared.map_err(not_prepared)?, values)
+    resume(lease, role).await?;
+    Ok(prepared?)
+}
+
+/// Names are looked up with the rights of the role that the statement will run under.
+pub(super) async fn assume(connection: &Connection, role: Option<&str>) -> Result<(), Failed> {
+    let Some(role) = role else { return Ok(()) };
+    let assumed = connection.client.batch_execute(&format!("set role {}", quoted(role))).await;
+    assumed.map_err(|error| not_assumed(role, error))
+}
+
+/// The login's own rights again.
+pub(super) async fn resume(connection: &Connection, role: Option<&str>) -> Result<(), Failed> {
+    if role.is_some() {
+        connection.client.batch_execute("reset role").await?;
+    }
+    Ok(())
+}
+
+pub(super) fn not_assumed(role: &str, error: Error) -> Failed {
+    if error::is_lost(&error) {
+        return Failed::Database(error);
+    }
+    let words = error::words(&error);
+    let message = format!("the role {role} cannot be assumed: {words}; the login must be a member of it");
+    Failed::Own(ExecuteError::Unavailable(message))
+}
+
+fn not_resolved(unresolved: Unresolved) -> Failed {
+    match unresolved {
+        Unresolved::Database(error) => not_prepared(error),
+        Unresolved::Own(error) => Failed::Own(error),
+    }
 }
 
 fn not_prepared(error: Error) -> Failed {
@@ -132,7 +204,7 @@ impl<'v> Ready<'v> {
     pub(super) fn new(
         plan: &Plan,
         resolved: Arc<Resolved>,
-        statement: Statement,
+        statement: Option<Statement>,
         values: &'v [BindValue],
     ) -> Result<Self, Failed> {
         let parameters = parameters(plan, &resolved, values)?;
@@ -156,8 +228,19 @@ impl Ready<'_> {
         }
     }
 
-    fn send<'s>(&'s self, client: &'s Client) -> impl Future<Output = Result<RowStream, Error>> + 's {
-        client.query_raw::<_, &Parameter<'_>, _>(&self.statement, self.parameters.iter())
+    /// Sends it; ready with the first answer.
+    pub(super) async fn send(&self, client: &Client) -> Result<RowStream, Error> {
+        let parameters = self.parameters.iter();
+        if let Some(statement) = &self.statement {
+            return client.query_raw::<_, &Parameter<'_>, _>(statement, parameters).await;
+        }
+        let typed = parameters.zip(self.resolved.types.iter().cloned());
+        client.query_typed_raw(&self.resolved.text, typed).await
+    }
+
+    /// A row of it.
+    pub(super) fn row<'r>(&'r self, row: &'r tokio_postgres::Row) -> PostgresRow<'r> {
+        PostgresRow { row, kinds: &self.resolved.kinds, zone: &self.resolved.columns.zone }
     }
 }
 
@@ -171,183 +254,4 @@ fn misfit(value: &BindValue, kind: &Type) -> String {
         BindValue::Blob(_) => "the body".into(),
     };
     format!("`{shown}` is not a value of type {}", kind.name())
-}
-
-/// What opens a transaction.
-pub(super) struct Opening {
-    text: String,
-    identity: Option<(Statement, [String; 3])>,
-}
-
-/// How a transaction reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
-    /// One statement that reads.
-    Read,
-    /// Several that see one snapshot.
-    Snapshot,
-    /// Changes.
-    Write,
-    /// Changes that depend on what was read in the same transaction.
-    Checked,
-}
-
-impl Opening {
-    /// Prepares the opening of a transaction that must be over at the deadline.
-    pub(super) async fn new(
-        shared: &Shared,
-        lease: &mut Lease,
-        plan: &Plan,
-        mode: Mode,
-        deadline: Instant,
-    ) -> Result<Self, Failed> {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(Failed::Own(ExecuteError::Timeout));
-        }
-        let begin = match mode {
-            Mode::Read => "begin read only",
-            Mode::Snapshot => "begin isolation level repeatable read read only",
-            Mode::Write => "begin read write",
-            Mode::Checked => "begin isolation level serializable read write",
-        };
-        let mut text = format!("{begin}; set local statement_timeout = {}", left.as_millis().max(1));
-        if shared.postgres.pgbouncer {
-            let schema = super::connect::quoted(&shared.postgres.schema);
-            text.push_str("; set local search_path = ");
-            text.push_str(&schema);
-        }
-        let identity = if shared.postgres.row_level_security {
-            let types = [Type::TEXT, Type::TEXT, Type::TEXT];
-            let statement = lease.prepared(IDENTIFY, IDENTIFY_TEXT, &types).await?;
-            Some((statement, settings(plan.principal.as_deref())))
-        } else {
-            None
-        };
-        Ok(Self { text, identity })
-    }
-}
-
-/// `gatepost.client_id`, `gatepost.roles` and `gatepost.claims`.
-fn settings(principal: Option<&Principal>) -> [String; 3] {
-    let Some(principal) = principal else { return [String::new(), "[]".into(), "{}".into()] };
-    let roles = serde_json::Value::from(principal.roles.clone());
-    let claims = serde_json::json!({ "client_id": principal.name, "roles": roles });
-    // A NUL character cannot travel, and no name has one.
-    [principal.name.replace('\0', ""), roles.to_string(), claims.to_string()]
-}
-
-/// The answer to a control statement that was sent.
-type Ending<'c> = Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'c>>;
-
-/// Rows that come, and the end of their transaction, which was sent already.
-pub(super) struct Opened<'c> {
-    pub(super) rows: Pin<Box<RowStream>>,
-    end: Option<Ending<'c>>,
-}
-
-impl Opened<'_> {
-    /// Waits for the end of the transaction. Only after all rows were taken.
-    pub(super) async fn finish(self) -> Result<(), Error> {
-        drop(self.rows);
-        match self.end {
-            Some(end) => end.await,
-            None => Ok(()),
-        }
-    }
-}
-
-impl Opening {
-    /// Begins the transaction by itself.
-    pub(super) async fn begin(&self, client: &Client) -> Result<(), Error> {
-        client.batch_execute(&self.text).await?;
-        if let Some((statement, settings)) = &self.identity {
-            client.execute_raw(statement, settings.iter()).await?;
-        }
-        Ok(())
-    }
-}
-
-/// Sends the opening, a statement and the closing in one go; ready with the first answer of the statement.
-pub(super) async fn open<'c>(
-    client: &'c Client,
-    opening: Option<&Opening>,
-    ready: &Ready<'_>,
-    closing: Option<&'c str>,
-) -> Result<Opened<'c>, Error> {
-    let mut begin = pin!(async {
-        match opening {
-            Some(opening) => client.batch_execute(&opening.text).await,
-            None => Ok(()),
-        }
-    });
-    let mut identify = pin!(async {
-        match opening.and_then(|opening| opening.identity.as_ref()) {
-            Some((statement, settings)) => client.query_raw(statement, settings.iter()).await.map(Some),
-            None => Ok(None),
-        }
-    });
-    let mut query = pin!(ready.send(client));
-    let mut end = closing.map(|text| -> Ending<'c> { Box::pin(client.batch_execute(text)) });
-    let mut state = (None, None, None, false);
-    let rows = poll_fn(|context| {
-        // A future sends when it is first polled, so the order here is the order on the wire.
-        if state.0.is_none()
-            && let Poll::Ready(result) = begin.as_mut().poll(context)
-        {
-            state.0 = Some(result);
-        }
-        if state.1.is_none()
-            && let Poll::Ready(result) = identify.as_mut().poll(context)
-        {
-            state.1 = Some(result.map(drop));
-        }
-        if state.2.is_none()
-            && let Poll::Ready(result) = query.as_mut().poll(context)
-        {
-            state.2 = Some(result);
-        }
-        if !state.3 {
-            state.3 = true;
-            if let Some(future) = end.as_mut()
-                && let Poll::Ready(result) = future.as_mut().poll(context)
-            {
-                end = None;
-                if let Err(error) = result {
-                    return Poll::Ready(Err(error));
-                }
-            }
-        }
-        match (&state.0, &state.1, state.2.take()) {
-            (Some(_), Some(_), Some(rows)) => Poll::Ready(first_error(&mut state.0, &mut state.1, rows)),
-            (.., rows) => {
-                state.2 = rows;
-                Poll::Pending
-            }
-        }
-    })
-    .await;
-    match rows {
-        Ok(rows) => Ok(Opened { rows: Box::pin(rows), end }),
-        Err(error) => {
-            // The connection is as before once the end was answered.
-            if let Some(end) = end {
-                let _ = end.await;
-            }
-            Err(error)
-        }
-    }
-}
-
-fn first_error<T>(
-    begin: &mut Option<Result<(), Error>>,
-    identify: &mut Option<Result<(), Error>>,
-    rows: Result<T, Error>,
-) -> Result<T, Error> {
-    for earlier in [begin, identify] {
-        if let Some(Err(error)) = earlier.take() {
-            return Err(error);
-        }
-    }
-    rows
 }

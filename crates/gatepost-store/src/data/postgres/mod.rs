@@ -4,13 +4,18 @@
 //! transaction on a pooled connection, its BEGIN sent together with the statement. Values travel as text, so that
 //! the server decides what they mean; results travel in binary and are written as JSON here.
 
+mod apart;
 mod background;
 mod change;
+mod check;
+mod clean;
 mod connect;
 mod encode;
 mod error;
 mod fast;
+mod infer;
 mod lane;
+mod plain;
 mod pool;
 mod query;
 mod replica;
@@ -18,9 +23,11 @@ mod resolve;
 mod row;
 mod rows;
 mod session;
+mod shape;
 mod splice;
 #[cfg(test)]
 mod tests;
+mod transaction;
 mod value;
 
 use std::path::PathBuf;
@@ -29,17 +36,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gatepost_rest::plan::Plan;
-use gatepost_rest::render::{Columns, Zone};
-use gatepost_rest::source::{CompiledSource, Step};
+use gatepost_rest::render::Zone;
+use gatepost_rest::source::CompiledSource;
 use tokio::sync::Mutex;
 
 use super::{DataError, DataOptions, Description, ExecuteError, Limits, Precondition, ReplicaReport, Reply};
+use crate::provision::ClosedCatalog;
 use background::Background;
 use connect::{Access, Connection, Login};
 use fast::FastLane;
+use plain::Watch;
 use pool::Pool;
 use replica::Replicas;
-use resolve::{Resolver, Wanted};
+use resolve::Resolver;
 pub(super) use session::Session;
 
 /// Where a schema of PostgreSQL is, and how its connections are used.
@@ -67,8 +76,14 @@ pub struct PostgresOptions {
     pub wait: Duration,
     /// Whether requests say who asks, in the settings `gatepost.client_id`, `gatepost.roles` and `gatepost.claims`.
     pub row_level_security: bool,
+    /// The role that requests run under; absent: the login itself.
+    pub role: Option<String>,
+    /// The roles of requests by a role that their caller holds: the first that fits counts.
+    pub caller_roles: Vec<(String, String)>,
     /// Whether a pooler in transaction mode stands in front of the database.
     pub pgbouncer: bool,
+    /// The catalog that no login of data may reach.
+    pub catalog: Option<ClosedCatalog>,
 }
 
 /// Passwords stay out of logs.
@@ -94,7 +109,10 @@ impl PostgresOptions {
             writers_max: 4,
             wait: Duration::from_secs(5),
             row_level_security: false,
+            role: None,
+            caller_roles: Vec::new(),
             pgbouncer: false,
+            catalog: None,
         }
     }
 }
@@ -115,6 +133,9 @@ struct Shared {
     replicas: Replicas,
     owner: Login,
     resolver: Resolver,
+    watch: Watch,
+    /// Held by whoever describes a statement behind a pooler.
+    describing: Mutex<()>,
     background: Background,
     /// Connections of checks: the reader's and the writer's.
     checkers: [Mutex<Option<Connection>>; 2],
@@ -125,19 +146,29 @@ impl Shared {
     fn zone(&self) -> &Zone {
         &self.options.zone
     }
+
+    /// The role that a request runs under; none for the login itself.
+    fn role_of(&self, plan: &Plan) -> Option<&str> {
+        let held = |role: &String| {
+            plan.principal.as_ref().is_some_and(|principal| principal.roles.iter().any(|held| held == role))
+        };
+        let of_caller = self.postgres.caller_roles.iter().find(|(role, _)| held(role));
+        of_caller.map(|(_, role)| role).or(self.postgres.role.as_ref()).map(String::as_str)
+    }
 }
 
 impl Engine {
     /// Reads the URLs. Nothing is connected to yet.
     pub(super) fn open(postgres: PostgresOptions, options: DataOptions) -> Result<Self, DataError> {
-        let login = |url: &str, access| Login::new(url, access, &postgres, &options.zone);
+        let login = |url: &str, access| Login::new(url, access, &postgres, &options);
         let readers =
             Pool::new(login(&postgres.reader_url, Access::Read)?, postgres.readers_max, postgres.wait)?;
         let writers =
             Pool::new(login(&postgres.writer_url, Access::Write)?, postgres.writers_max, postgres.wait)?;
-        let fast = !postgres.row_level_security && !postgres.pgbouncer;
+        let roles = postgres.role.is_some() || !postgres.caller_roles.is_empty();
+        let fast = !postgres.row_level_security && !roles && !postgres.pgbouncer;
         let fast = fast.then(|| login(&postgres.reader_url, Access::Share).map(FastLane::new)).transpose()?;
-        let replicas = Replicas::open(&postgres, &options.zone, fast.is_some())?;
+        let replicas = Replicas::open(&postgres, &options, fast.is_some())?;
         let owner = login(&postgres.owner_url, Access::Own)?;
         let shared = Shared {
             fast,
@@ -146,6 +177,8 @@ impl Engine {
             replicas,
             owner,
             resolver: Resolver::default(),
+            watch: Watch::default(),
+            describing: Mutex::default(),
             background: Background::start()?,
             checkers: Default::default(),
             closed: AtomicBool::new(false),
@@ -156,7 +189,7 @@ impl Engine {
     }
 
     pub(super) fn asks_who(&self) -> bool {
-        self.shared.postgres.row_level_security
+        self.shared.postgres.row_level_security || !self.shared.postgres.caller_roles.is_empty()
     }
 
     pub(super) async fn execute_if(
@@ -184,33 +217,8 @@ impl Engine {
 
     pub(super) fn check(&self, source: &CompiledSource) -> Result<Description, String> {
         // The future must own what it looks at: the statements, by themselves.
-        let shared = Arc::clone(&self.shared);
-        let wanted = wanted_of(source);
-        let writes = source.writes;
-        self.shared.background.wait(async move {
-            let pool = if writes { &shared.writers } else { &shared.readers };
-            // Not from the pool: its connections are driven by a runtime that the caller may be blocking.
-            let mut checker = shared.checkers[usize::from(writes)].lock().await;
-            if checker.as_ref().is_none_or(|connection| connection.client.is_closed()) {
-                *checker = None;
-            }
-            let connection = if let Some(connection) = checker.as_ref() {
-                connection
-            } else {
-                let connected = pool.login().connect().await;
-                checker.insert(connected.map_err(|error| error.words())?)
-            };
-            let mut columns = Columns::default();
-            for (place, wanted, shown) in wanted {
-                let resolved = resolve::resolve(connection, &wanted, shared.zone())
-                    .await
-                    .map_err(|error| format!("{place}{}", resolve::explain(&error, &wanted)))?;
-                if shown {
-                    columns = resolved.columns;
-                }
-            }
-            Ok(Description { columns })
-        })?
+        let (shared, places, writes) = (Arc::clone(&self.shared), check::places(source), source.writes);
+        self.shared.background.wait(async move { check::describe(&shared, places, writes).await })?
     }
 
     /// Whether the schema is there, for each login.
@@ -248,20 +256,4 @@ impl Engine {
         self.shared.writers.close();
         self.shared.replicas.close();
     }
-}
-
-/// The statements of a source, each with what to say in front of its errors and whether its columns are the answer.
-fn wanted_of(source: &CompiledSource) -> Vec<(&'static str, Wanted, bool)> {
-    let mut all = Vec::new();
-    for step in &source.steps {
-        match step {
-            Step::Query(query) => all.push(("", Wanted::rows(query, source), true)),
-            Step::Change { statement, .. } => all.push(("", Wanted::change(statement, source), false)),
-            Step::Assign { expression, .. } => all.push(("", Wanted::query(expression, source), false)),
-        }
-    }
-    if let Some(etag) = &source.etag {
-        all.push(("etag query: ", Wanted::query(etag, source), false));
-    }
-    all
 }

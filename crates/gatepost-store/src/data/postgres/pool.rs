@@ -7,8 +7,10 @@ use std::time::Duration;
 use deadpool::Runtime;
 use deadpool::managed::{self, Metrics, Object, PoolError, RecycleError, RecycleResult};
 
+use super::Shared;
 use super::connect::{Access, ConnectError, Connection, Login};
 use super::error::connect_error;
+use super::plain::Watch;
 use crate::data::{DataError, ExecuteError};
 
 #[derive(Debug)]
@@ -26,7 +28,11 @@ impl managed::Manager for Manager {
         if !connection.is_current() {
             return Err(RecycleError::message("the connection is closed, or leads to another server"));
         }
-        Ok(())
+        match connection.cleaned().await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(RecycleError::message("a function left prepared statements")),
+            Err(error) => Err(RecycleError::Backend(ConnectError::Database(error))),
+        }
     }
 }
 
@@ -39,6 +45,7 @@ impl Pool {
             .max_size(most.max(1))
             .wait_timeout(Some(wait))
             .create_timeout(Some(wait))
+            .recycle_timeout(Some(wait))
             .runtime(Runtime::Tokio1)
             .build()
             .map(Self)
@@ -47,7 +54,7 @@ impl Pool {
 
     pub(super) async fn lease(&self) -> Result<Lease, ExecuteError> {
         match self.0.get().await {
-            Ok(object) => Ok(Lease { object: Some(object), kept: false }),
+            Ok(object) => Ok(Lease { object: Some(object), pool: self.clone(), kept: false }),
             Err(PoolError::Timeout(managed::TimeoutType::Wait)) => Err(ExecuteError::Busy),
             Err(PoolError::Closed) => Err(ExecuteError::Stopped),
             Err(PoolError::Backend(error)) => Err(connect_error(&error)),
@@ -72,10 +79,21 @@ impl Pool {
 #[derive(Debug)]
 pub(super) struct Lease {
     object: Option<Object<Manager>>,
+    pool: Pool,
     kept: bool,
 }
 
 impl Lease {
+    /// The way in that this connection took.
+    pub(super) fn login(&self) -> &Login {
+        self.pool.login()
+    }
+
+    /// What is known of the objects of its database.
+    pub(super) fn watch<'s>(&'s self, shared: &'s Shared) -> &'s Watch {
+        self.login().watch(shared)
+    }
+
     /// The connection is idle and as it was.
     pub(super) fn keep(&mut self) {
         self.kept = true;

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use gatepost_rest::plan::{BindValue, Plan};
 use gatepost_rest::render::Flow;
 use gatepost_rest::source::BoundStatement;
 
-use super::lane::{Failed, Mode, Opening, Ready, open, ready};
+use super::lane::{Failed, Ready, found_out, ready};
 use super::pool::Lease;
 use super::resolve::Wanted;
 use super::row::owned;
 use super::rows::{Outlet, Writer};
+use super::transaction::{Closing, Mode, Opened, Opening, open};
 use super::{Arc, Shared, change, fast, replica};
 use crate::data::reply::etag_text;
 use crate::data::{ExecuteError, Limits, Reply};
@@ -23,34 +23,33 @@ pub(super) const GRACE: Duration = Duration::from_millis(500);
 /// Rows that are thrown away rather than the connection.
 const LEFT_OVER_MAX: usize = 1_000;
 
-const COMMIT: &str = "commit";
-/// Undoes what a function may have set for the session.
-const COMMIT_AND_RESET: &str = "commit; set role none; reset all";
-
 /// Runs a plan. What streams goes on in a task of its own, which ends when its client is gone.
 pub(super) async fn run(shared: &Arc<Shared>, plan: Plan, limits: Limits) -> Result<Reply, ExecuteError> {
     if plan.source.query().is_none() {
         return change::run(shared, &plan, None, limits).await;
     }
-    let (outlet, started) = Outlet::new(shared.options.clone(), limits);
+    let (outlet, mut started) = Outlet::new(shared.options.clone(), limits);
     let shared = Arc::clone(shared);
     let mut work = Box::pin(tokio::time::timeout_at((limits.deadline + GRACE).into(), async move {
         attempts(&shared, &plan, limits, outlet).await
     }));
-    let started = tokio::select! {
+    let begun = tokio::select! {
         biased;
-        result = &mut work => return result.unwrap_or(Err(ExecuteError::Timeout)),
-        Ok(started) = started => started,
+        Ok(begun) = &mut started => begun,
+        result = &mut work => match started.try_recv() {
+            // All of the stream went into the pipe before anybody looked.
+            Ok(begun) => return Ok(begun.reply),
+            Err(_) => return result.unwrap_or(Err(ExecuteError::Timeout)),
+        },
     };
-    let gone = started.gone;
     tokio::spawn(async move {
         tokio::select! {
             // The outcome went into the stream.
             _ = work => {}
-            () = gone => {}
+            () = begun.gone => {}
         }
     });
-    Ok(started.reply)
+    Ok(begun.reply)
 }
 
 async fn attempts(
@@ -97,15 +96,20 @@ pub(super) async fn attempt(
     outlet: &mut Outlet,
 ) -> Result<Reply, Failed> {
     let values = plan.values.as_slice();
+    if shared.postgres.pgbouncer {
+        keep_if_refused(find_out(shared, lease, plan).await, lease)?;
+    }
     let queries = keep_if_refused(queries(shared, lease, plan, values).await, lease)?;
     let Queries { main, etag } = queries;
     let mode = if etag.is_some() { Mode::Snapshot } else { Mode::Read };
-    let opening = Opening::new(shared, lease, plan, mode, limits.deadline).await?;
+    let one_is = |query: &Ready<'_>| query.resolved.is_plain(lease.watch(shared));
+    let is_plain = one_is(&main) && etag.as_ref().is_none_or(one_is);
+    let opening = Opening::new(shared, lease, plan, (mode, is_plain), limits.deadline).await?;
     if !lease.may_answer() {
         lease.keep();
         return Err(Failed::Own(ExecuteError::Busy));
     }
-    let closing = Some(if main.resolved.plain { COMMIT } else { COMMIT_AND_RESET });
+    let closing = Closing { commit: true, clean: !is_plain };
     let outcome = match etag {
         None => rows(plan, limits, lease, outlet, (Some(&opening), closing), &main, None).await,
         Some(etag) => {
@@ -149,6 +153,17 @@ async fn queries<'v>(
     Ok(Queries { main, etag })
 }
 
+/// Behind a pooler statements are found out before the first of them runs.
+pub(super) async fn find_out(shared: &Shared, lease: &Lease, plan: &Plan) -> Result<(), Failed> {
+    if let Some(query) = plan.source.query() {
+        found_out(shared, lease, plan, 0, || Wanted::rows(query, &plan.source)).await?;
+    }
+    if let Some(etag) = &plan.source.etag {
+        found_out(shared, lease, plan, ETAG, || wanted(etag, plan)).await?;
+    }
+    Ok(())
+}
+
 /// Runs a plan that reads inside a transaction that is already begun. Its answer must fit the buffer.
 pub(super) async fn within(
     shared: &Shared,
@@ -163,7 +178,7 @@ pub(super) async fn within(
         None => None,
     };
     let (mut outlet, _) = Outlet::new(shared.options.clone(), limits);
-    rows(plan, limits, lease, &mut outlet, (None, None), &main, tag).await?
+    rows(plan, limits, lease, &mut outlet, (None, Closing::default()), &main, tag).await?
 }
 
 /// An outer error means that the transaction may be open still.
@@ -182,26 +197,28 @@ async fn rows(
     limits: Limits,
     lease: &Lease,
     outlet: &mut Outlet,
-    (opening, closing): (Option<&Opening>, Option<&str>),
+    (opening, closing): (Option<&Opening>, Closing),
     query: &Ready<'_>,
     etag: Option<String>,
 ) -> Result<Ended, Failed> {
-    let mut opened = match open(&lease.client, opening, query, closing).await {
+    let failed = |error| query.failed(plan, &plan.values, error);
+    let mut opened = match open(lease, opening, query, closing).await {
         Ok(opened) => opened,
-        Err(error) => return Ok(Err(query.failed(plan, &plan.values, error))),
+        Err(refused) => return Ok(Err(refused.or(failed))),
     };
     let mut writer = Writer::new(plan, &query.resolved.columns, limits, etag)?;
     let mut failure = None;
-    while let Some(row) = opened.rows.next().await {
-        match row {
-            Ok(row) => {
-                if writer.row(&row, outlet).await? == Flow::Enough {
-                    skip(&mut opened.rows).await?;
+    loop {
+        match opened.next(failed).await {
+            Ok(None) => break,
+            Ok(Some(row)) => {
+                if writer.row(&query.row(&row), outlet).await? == Flow::Enough {
+                    skip(&mut opened).await?;
                     break;
                 }
             }
-            Err(error) => {
-                failure = Some(query.failed(plan, &plan.values, error));
+            Err(failed) => {
+                failure = Some(failed);
                 break;
             }
         }
@@ -215,11 +232,10 @@ async fn rows(
 }
 
 /// Throws away the rows that are not shown; too many of them are not waited for.
-async fn skip(rows: &mut std::pin::Pin<Box<tokio_postgres::RowStream>>) -> Result<(), Failed> {
+async fn skip(opened: &mut Opened) -> Result<(), Failed> {
     for _ in 0..LEFT_OVER_MAX {
-        match rows.next().await {
-            None => return Ok(()),
-            Some(row) => drop(row?),
+        if opened.next(Failed::Database).await?.is_none() {
+            return Ok(());
         }
     }
     Err(Failed::Own(ExecuteError::TooLarge))
@@ -234,14 +250,13 @@ pub(super) async fn first_value(
     query: &Ready<'_>,
 ) -> Result<BindValue, Failed> {
     let failed = |error| query.failed(plan, values, error);
-    let mut opened = open(&lease.client, opening, query, None).await.map_err(failed)?;
-    let value = match opened.rows.next().await {
+    let opened = open(lease, opening, query, Closing::default()).await;
+    let mut opened = opened.map_err(|refused| refused.or(failed))?;
+    let value = match opened.next(failed).await? {
         None => BindValue::Null,
-        Some(row) => owned(&row.map_err(failed)?, 0, &query.resolved.columns.zone),
+        Some(row) => owned(&query.row(&row), 0),
     };
-    while let Some(row) = opened.rows.next().await {
-        row.map_err(failed)?;
-    }
+    while opened.next(failed).await?.is_some() {}
     Ok(value)
 }
 

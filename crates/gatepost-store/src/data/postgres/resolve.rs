@@ -1,7 +1,4 @@
 //! From a statement as written to one whose parameters have types and whose columns can be written: once a handler.
-//!
-//! The server infers the types. Where it cannot (`:x is null or col = :x`), each occurrence of a bind gets a number
-//! of its own, and what is known about one occurrence helps the others.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,32 +8,41 @@ use gatepost_rest::definition::{ParameterType, SourceType};
 use gatepost_rest::render::{Columns, Zone};
 use gatepost_rest::source::{BoundStatement, CompiledSource};
 use gatepost_rest::sql::Bind;
-use tokio_postgres::types::{Kind, Type};
-use tokio_postgres::{Error, Statement};
+use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Column, Error, Statement};
 
 use super::connect::Connection;
 use super::error::words;
-use super::value;
+use super::infer::{Inferred, code, infer};
+use super::lane::Failed;
+use super::plain::{Facts, Moment, Watch, facts};
+use super::shape::{self, Cast};
+use crate::data::ExecuteError;
 
 const RESOLVED_MAX: usize = 8_192;
 
 /// A statement to resolve.
 #[derive(Clone, Debug)]
 pub(super) struct Wanted {
-    text: String,
+    pub(super) text: String,
     /// Place, length and name of each bind.
-    binds: Vec<(usize, usize, usize)>,
-    names: Vec<String>,
+    pub(super) binds: Vec<(usize, usize, usize)>,
+    pub(super) names: Vec<String>,
     slots: Vec<usize>,
-    declared: Vec<Option<ParameterType>>,
+    pub(super) declared: Vec<Option<ParameterType>>,
     quoted: Vec<String>,
     identifiers: Vec<String>,
     paged: bool,
     /// Whether one row is all that is shown.
     single: bool,
     change: bool,
+    /// Whether it is a procedure's call, which nothing can be wrapped around.
+    call: bool,
+    /// Whether it runs where changes may.
+    writes: bool,
+    one_row: bool,
     /// Whether one more parameter follows those of the binds: the dictionary, as JSON.
-    dictionary: bool,
+    pub(super) dictionary: bool,
 }
 
 impl Wanted {
@@ -70,6 +76,9 @@ impl Wanted {
             paged: bound.paged.is_some(),
             single: false,
             change,
+            call: sql.keyword == "CALL",
+            writes: source.writes,
+            one_row: bound.one_row,
             dictionary: false,
         }
     }
@@ -88,6 +97,9 @@ impl Wanted {
             paged: false,
             single: false,
             change,
+            call: sql.keyword == "CALL",
+            writes: true,
+            one_row: false,
             dictionary: false,
         }
     }
@@ -104,7 +116,7 @@ impl Wanted {
     }
 
     /// The text with these numbers, from 0, at the binds.
-    fn numbered(&self, number_of: impl Fn(usize) -> usize) -> String {
+    pub(super) fn numbered(&self, number_of: impl Fn(usize) -> usize) -> String {
         let mut text = String::with_capacity(self.text.len() + 8);
         let mut copied = 0;
         for (occurrence, (at, length, _)) in self.binds.iter().enumerate() {
@@ -145,30 +157,126 @@ pub(super) struct Resolved {
     pub(super) names: Vec<String>,
     /// The columns of its rows.
     pub(super) columns: Columns,
+    /// How the values of its columns are read.
+    pub(super) kinds: Vec<Type>,
     /// What the server said of the columns, to notice that a table changed.
     shape: Vec<(String, Type)>,
     /// Whether it is cut to one row.
     pub(super) single: bool,
     /// Whether it is cut to a page.
     pub(super) paged: bool,
-    /// Whether all that it calls is built in and leaves the connection as it was.
-    pub(super) plain: bool,
+    /// The most bytes that one row takes.
+    row_bytes_max: Option<u64>,
+    /// Whether it lists the values of one row.
+    one_row: bool,
+    identifiers: Vec<String>,
+    writes: bool,
+    /// What its names mean, and when that was found out.
+    facts: Mutex<Vec<(Moment, Facts)>>,
 }
 
 impl Resolved {
-    /// Whether a statement that was prepared from it still has the same columns.
-    pub(super) fn fits(&self, statement: &Statement) -> bool {
-        statement.columns().len() == self.shape.len()
-            && statement
-                .columns()
+    /// Whether columns that the server sends are those that it said it would.
+    pub(super) fn fits(&self, columns: &[Column]) -> bool {
+        columns.len() == self.shape.len()
+            && columns
                 .iter()
                 .zip(&self.shape)
                 .all(|(column, (name, kind))| column.name() == name && column.type_() == kind)
+    }
+
+    /// What its names mean; none when that may have changed.
+    pub(super) fn facts(&self, watch: &Watch) -> Option<Facts> {
+        let moment = watch.moment()?;
+        let found = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        found.iter().find(|(found, _)| *found == moment).map(|(_, facts)| *facts)
+    }
+
+    /// Whether it leaves its connection as it was.
+    pub(super) fn is_plain(&self, watch: &Watch) -> bool {
+        self.facts(watch).is_some_and(|facts| facts.plain)
+    }
+
+    /// Finds out anew what its names mean, if that may have changed.
+    pub(super) async fn renew(&self, client: &Client, watch: &Watch) {
+        if self.facts(watch).is_some() {
+            return;
+        }
+        let Some(moment) = watch.moment() else { return };
+        let found = facts(client, &self.identifiers, self.writes).await;
+        let mut known = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        // One for each server.
+        known.retain(|(other, _)| other.watch != moment.watch);
+        known.push((moment, found));
+    }
+
+    /// The most bytes that all its rows take; none when that is not known.
+    pub(super) fn bytes_max(&self, watch: &Watch) -> Option<u64> {
+        if self.kinds.is_empty() {
+            return Some(0);
+        }
+        let one_row = self.one_row && self.facts(watch).is_some_and(|facts| facts.countable);
+        self.row_bytes_max.filter(|_| one_row)
     }
 }
 
 fn shape_of(statement: &Statement) -> Vec<(String, Type)> {
     statement.columns().iter().map(|column| (column.name().to_owned(), column.type_().clone())).collect()
+}
+
+/// Why a statement cannot be resolved.
+#[derive(Debug)]
+pub(super) enum Unresolved {
+    /// The database's own words.
+    Database(Error),
+    /// Ours.
+    Own(ExecuteError),
+}
+
+impl From<Failed> for Unresolved {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Database(error) => Self::Database(error),
+            other => Self::Own(other.into_error()),
+        }
+    }
+}
+
+impl From<Error> for Unresolved {
+    fn from(error: Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+/// Where statements are described.
+pub(super) struct Desk<'c> {
+    client: &'c Client,
+    /// Whether all is in one transaction, which a refused statement must not end.
+    in_transaction: bool,
+}
+
+impl<'c> Desk<'c> {
+    /// A connection of our own.
+    pub(super) fn of(connection: &'c Connection) -> Self {
+        Self { client: &connection.client, in_transaction: false }
+    }
+
+    /// A transaction behind a pooler.
+    pub(super) fn in_transaction(connection: &'c Connection) -> Self {
+        Self { client: &connection.client, in_transaction: true }
+    }
+
+    pub(super) async fn describe(&self, text: &str, types: &[Type]) -> Result<Statement, Error> {
+        if !self.in_transaction {
+            return self.client.prepare_typed(text, types).await;
+        }
+        self.client.batch_execute("savepoint described").await?;
+        let described = self.client.prepare_typed(text, types).await;
+        if described.is_err() {
+            self.client.batch_execute("rollback to savepoint described").await?;
+        }
+        described
+    }
 }
 
 /// What is resolved already, by the source and the number of the statement in it.
@@ -196,21 +304,22 @@ impl Resolver {
     }
 }
 
-/// Resolves a statement on a connection.
-pub(super) async fn resolve(
-    connection: &Connection,
-    wanted: &Wanted,
-    zone: &Zone,
-) -> Result<Resolved, Error> {
+/// Resolves a statement.
+pub(super) async fn resolve(desk: &Desk<'_>, wanted: &Wanted, zone: &Zone) -> Result<Resolved, Unresolved> {
     static NEXT: AtomicU64 = AtomicU64::new(1);
-    let Inferred { mut text, mut types, names, statement } = infer(connection, wanted).await?;
+    let Inferred { mut text, mut types, names, statement } = infer(desk, wanted).await?;
     let mut origins: Vec<Origin> = names.iter().map(|name| Origin::Slot(wanted.slots[*name])).collect();
     let names = statement.columns().iter().map(|column| column.name().to_owned()).collect();
     let described = statement.columns().iter().map(|column| (column.name(), None));
     let columns = Columns::describe(described, &wanted.quoted, zone);
+    let casts = shape::casts(statement.columns(), desk.in_transaction);
+    let kinds = statement.columns().iter().zip(&casts).map(|(column, cast)| cast.kind(column)).collect();
     let mut changed = false;
-    if let Some(wrapped) = wrap(&text, &statement, wanted.change) {
-        text = wrapped;
+    if casts.iter().any(|cast| *cast != Cast::None) {
+        if wanted.call {
+            return Err(Unresolved::Own(shape::no_cast(statement.columns(), &casts)));
+        }
+        text = shape::wrap(&text, &casts, wanted.change);
         changed = true;
     }
     if wanted.single {
@@ -224,9 +333,7 @@ pub(super) async fn resolve(
         origins.extend([Origin::Limit, Origin::Offset]);
         changed = true;
     }
-    let statement = if changed { connection.client.prepare_typed(&text, &types).await? } else { statement };
-    let shape = shape_of(&statement);
-    let plain = !wanted.change && is_plain(connection, wanted, &statement).await;
+    let statement = if changed { desk.describe(&text, &types).await? } else { statement };
     Ok(Resolved {
         number: NEXT.fetch_add(1, Ordering::Relaxed),
         text,
@@ -234,188 +341,16 @@ pub(super) async fn resolve(
         origins,
         names,
         columns,
-        shape,
+        kinds,
+        shape: shape_of(&statement),
         single: wanted.single,
         paged: wanted.paged,
-        plain,
+        row_bytes_max: shape::row_bytes_max(statement.columns()),
+        one_row: wanted.one_row,
+        identifiers: wanted.identifiers.clone(),
+        writes: wanted.writes,
+        facts: Mutex::default(),
     })
-}
-
-struct Inferred {
-    text: String,
-    types: Vec<Type>,
-    /// The name of each parameter.
-    names: Vec<usize>,
-    statement: Statement,
-}
-
-async fn infer(connection: &Connection, wanted: &Wanted) -> Result<Inferred, Error> {
-    let by_name: Vec<usize> = (0..wanted.names.len()).collect();
-    let text = wanted.numbered(|occurrence| wanted.binds[occurrence].2);
-    let declared: Vec<Type> = wanted.declared.iter().map(|kind| numeric_type(*kind)).collect();
-    if declared.iter().any(|kind| *kind != Type::UNKNOWN)
-        && let Ok(statement) = connection.client.prepare_typed(&text, &declared).await
-    {
-        return Ok(Inferred { text, types: statement.params().to_vec(), names: by_name, statement });
-    }
-    let first = match connection.client.prepare(&text).await {
-        Ok(statement) => {
-            return Ok(Inferred { text, types: statement.params().to_vec(), names: by_name, statement });
-        }
-        Err(error) if is_about_types(&error) && !wanted.dictionary => error,
-        Err(error) => return Err(error),
-    };
-    match by_occurrence(connection, wanted, &text, by_name).await? {
-        Some(inferred) => Ok(inferred),
-        None => Err(first),
-    }
-}
-
-/// Gives each occurrence a number of its own, and goes back to one for each name where that works.
-async fn by_occurrence(
-    connection: &Connection,
-    wanted: &Wanted,
-    by_name_text: &str,
-    by_name: Vec<usize>,
-) -> Result<Option<Inferred>, Error> {
-    let apart = wanted.numbered(|occurrence| occurrence);
-    let mut types = vec![Type::UNKNOWN; wanted.binds.len()];
-    let mut as_text = vec![false; wanted.binds.len()];
-    let statement = loop {
-        match connection.client.prepare_typed(&apart, &types).await {
-            Ok(statement) => break Some(statement),
-            Err(error) => match undetermined(&error).filter(|number| !as_text[*number]) {
-                Some(number) => {
-                    types[number] = fallback(wanted.declared[wanted.binds[number].2]);
-                    as_text[number] = true;
-                }
-                None if is_about_types(&error) || is_grouping(&error) => break None,
-                None => return Err(error),
-            },
-        }
-    };
-    let found = statement.as_ref().map(Statement::params);
-    let united = unite(wanted, found, &as_text);
-    if let Some(united) = united
-        && let Ok(statement) = connection.client.prepare_typed(by_name_text, &united).await
-    {
-        let types = statement.params().to_vec();
-        return Ok(Some(Inferred { text: by_name_text.to_owned(), types, names: by_name, statement }));
-    }
-    Ok(statement.map(|statement| Inferred {
-        text: apart,
-        types: statement.params().to_vec(),
-        names: wanted.binds.iter().map(|(_, _, name)| *name).collect(),
-        statement,
-    }))
-}
-
-/// One type for each name, if its occurrences agree.
-fn unite(wanted: &Wanted, found: Option<&[Type]>, as_text: &[bool]) -> Option<Vec<Type>> {
-    let mut united: Vec<Option<Type>> = vec![None; wanted.names.len()];
-    for (occurrence, (_, _, name)) in wanted.binds.iter().enumerate() {
-        let Some(kind) = found.and_then(|types| types.get(occurrence)).filter(|_| !as_text[occurrence])
-        else {
-            continue;
-        };
-        match &united[*name] {
-            Some(known) if known != kind => return None,
-            _ => united[*name] = Some(kind.clone()),
-        }
-    }
-    let with_fallback = united.into_iter().zip(&wanted.declared);
-    Some(with_fallback.map(|(kind, declared)| kind.unwrap_or_else(|| fallback(*declared))).collect())
-}
-
-/// Types that help the server where its own guess would be another (`current_date - :days`).
-fn numeric_type(declared: Option<ParameterType>) -> Type {
-    match declared {
-        Some(ParameterType::Int) => Type::INT4,
-        Some(ParameterType::Long) => Type::INT8,
-        Some(ParameterType::Double) => Type::NUMERIC,
-        _ => Type::UNKNOWN,
-    }
-}
-
-fn fallback(declared: Option<ParameterType>) -> Type {
-    match declared {
-        Some(ParameterType::Timestamp) => Type::TIMESTAMPTZ,
-        Some(ParameterType::Boolean) => Type::BOOL,
-        other => match numeric_type(other) {
-            Type::UNKNOWN => Type::TEXT,
-            kind => kind,
-        },
-    }
-}
-
-fn code(error: &Error) -> &str {
-    error.code().map_or("", |code| code.code())
-}
-
-fn is_about_types(error: &Error) -> bool {
-    matches!(code(error), "42P18" | "42P08" | "42883" | "42804" | "42725")
-}
-
-fn is_grouping(error: &Error) -> bool {
-    code(error) == "42803"
-}
-
-/// The parameter, from 0, whose type the server could not find out.
-fn undetermined(error: &Error) -> Option<usize> {
-    if code(error) != "42P18" {
-        return None;
-    }
-    let message = error.as_db_error()?.message();
-    let digits = message.split_once('$')?.1;
-    let end = digits.find(|character: char| !character.is_ascii_digit()).unwrap_or(digits.len());
-    digits[..end].parse::<usize>().ok()?.checked_sub(1)
-}
-
-/// Casts columns of types that are not written natively.
-fn wrap(text: &str, statement: &Statement, change: bool) -> Option<String> {
-    if statement.columns().iter().all(|column| value::is_known(column.type_())) {
-        return None;
-    }
-    let names: Vec<String> = (1..=statement.columns().len()).map(|number| format!("c{number}")).collect();
-    let shown: Vec<String> = names
-        .iter()
-        .zip(statement.columns())
-        .map(|(name, column)| {
-            let cast = if value::is_known(column.type_()) { "" } else { "::text" };
-            format!("q.{name}{cast}")
-        })
-        .collect();
-    let (names, shown) = (names.join(", "), shown.join(", "));
-    Some(if change {
-        format!("with q({names}) as (\n{text}\n) select {shown} from q")
-    } else {
-        format!("select {shown} from (\n{text}\n) q({names})")
-    })
-}
-
-const PLAIN: &str = "select not exists (select from pg_catalog.pg_proc p where p.proname = any($1) \
-     and (p.pronamespace <> 'pg_catalog'::regnamespace or p.provolatile = 'v')) \
-     and not exists (select from pg_catalog.pg_class c where c.relname = any($1) \
-     and (c.relkind in ('v', 'f') or c.relrowsecurity)) \
-     and not exists (select from pg_catalog.pg_operator o where o.oid >= 16384) \
-     and not exists (select from pg_catalog.pg_cast c where c.oid >= 16384)";
-
-/// Whether every name in the statement stands for something harmless, whatever it means: tables, and functions that
-/// are built in and not volatile.
-async fn is_plain(connection: &Connection, wanted: &Wanted, statement: &Statement) -> bool {
-    let is_domain = |kind: &Type| matches!(kind.kind(), Kind::Domain(_));
-    if wanted.identifiers.iter().any(|name| !name.is_ascii())
-        || wanted.identifiers.iter().any(|name| name == "u")
-        || statement.params().iter().any(is_domain)
-        || statement.columns().iter().any(|column| is_domain(column.type_()))
-    {
-        return false;
-    }
-    let names: &(dyn tokio_postgres::types::ToSql + Sync) = &wanted.identifiers;
-    match connection.client.query_one(PLAIN, &[names]).await {
-        Ok(row) => row.try_get(0).unwrap_or(false),
-        Err(_) => false,
-    }
 }
 
 /// What is wrong with a statement, for its author.

@@ -32,30 +32,33 @@ pub(super) fn raw(row: &Row, column: usize) -> Option<&[u8]> {
     row.try_get::<_, Raw<'_>>(column).ok().and_then(|raw| raw.0)
 }
 
-/// A row with the zone of its timestamps.
+/// A row with the types of its columns and the zone of its timestamps.
 pub(super) struct PostgresRow<'r> {
     pub(super) row: &'r Row,
+    pub(super) kinds: &'r [Type],
     pub(super) zone: &'r Zone,
 }
 
 impl render::Row for PostgresRow<'_> {
     fn value(&self, column: usize) -> Value<'_> {
-        let Some(bytes) = raw(self.row, column) else { return Value::Null };
-        value::value(self.row.columns()[column].type_(), bytes, self.zone)
+        match (raw(self.row, column), self.kinds.get(column)) {
+            (Some(bytes), Some(kind)) => value::value(kind, bytes, self.zone),
+            _ => Value::Null,
+        }
     }
 
     fn write_json(&self, column: usize, zone: &Zone, out: &mut Vec<u8>) -> bool {
-        match raw(self.row, column) {
-            None => out.extend_from_slice(b"null"),
-            Some(bytes) => value::write_json(self.row.columns()[column].type_(), bytes, zone, out),
+        match (raw(self.row, column), self.kinds.get(column)) {
+            (Some(bytes), Some(kind)) => value::write_json(kind, bytes, zone, out),
+            _ => out.extend_from_slice(b"null"),
         }
         true
     }
 }
 
 /// A value that a bind takes over from a row.
-pub(super) fn owned(row: &Row, column: usize, zone: &Zone) -> BindValue {
-    match render::Row::value(&PostgresRow { row, zone }, column) {
+pub(super) fn owned(row: &PostgresRow<'_>, column: usize) -> BindValue {
+    match render::Row::value(row, column) {
         Value::Null => BindValue::Null,
         Value::Integer(number) => BindValue::Integer(number),
         Value::Real(number) => BindValue::Real(number),

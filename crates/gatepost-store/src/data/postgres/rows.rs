@@ -5,9 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use gatepost_rest::plan::Plan;
-use gatepost_rest::render::{self, Columns, Flow, Renderer, Zone};
+use gatepost_rest::render::{self, Columns, Flow, Renderer};
 use tokio::sync::oneshot;
-use tokio_postgres::Row;
 
 use super::row::PostgresRow;
 use crate::data::reply::head;
@@ -93,7 +92,6 @@ pub(super) struct Writer<'p> {
     renderer: Renderer<'p>,
     out: Vec<u8>,
     limits: Limits,
-    zone: &'p Zone,
     handed_over: u64,
     etag: Option<String>,
 }
@@ -109,11 +107,15 @@ impl<'p> Writer<'p> {
             .map_err(|render::BadShape(message)| ExecuteError::NotRunnable(message))?;
         let mut out = Vec::with_capacity(1024);
         renderer.begin(&mut out);
-        Ok(Self { renderer, out, limits, zone: &columns.zone, handed_over: 0, etag })
+        Ok(Self { renderer, out, limits, handed_over: 0, etag })
     }
 
-    pub(super) async fn row(&mut self, row: &Row, outlet: &mut Outlet) -> Result<Flow, ExecuteError> {
-        let flow = self.renderer.row(&mut self.out, &PostgresRow { row, zone: self.zone });
+    pub(super) async fn row(
+        &mut self,
+        row: &PostgresRow<'_>,
+        outlet: &mut Outlet,
+    ) -> Result<Flow, ExecuteError> {
+        let flow = self.renderer.row(&mut self.out, row);
         if self.handed_over + self.out.len() as u64 > self.limits.bytes_max
             || self.renderer.rows() > self.limits.rows_max
             || self.renderer.is_cut()

@@ -9,15 +9,18 @@ use gatepost_rest::render::{Row as _, Value, Zone};
 use gatepost_rest::sql::{Dialect, Statement};
 use tokio::sync::Mutex;
 use tokio_postgres::error::ErrorPosition;
+use tokio_postgres::types::Type;
 use tokio_postgres::{Error, Row};
 
-use super::Shared;
+use super::clean::ROLLBACK_POOLED;
 use super::connect::Connection;
 use super::encode::{self, Parameter};
 use super::error::words;
-use super::resolve::{Origin, Resolved, Wanted, explain, resolve};
+use super::resolve::{Desk, Origin, Resolved, Unresolved, Wanted, explain, resolve};
 use super::row::PostgresRow;
 use super::splice::{Splice, splice};
+use super::transaction::Closing;
+use super::{Shared, apart};
 use crate::data::session::{SessionError, SessionResult, SessionValue, shown};
 use crate::data::{DataError, DictionarySource};
 
@@ -49,10 +52,13 @@ const REFUSED: [&str; 20] = [
 ];
 
 /// A blocking connection. Dropping it rolls back what was not committed.
+///
+/// Behind a pooler each transaction has a connection of its own, and each statement is in one: nothing stays on the
+/// server's connection.
 #[derive(Debug)]
 pub(crate) struct Session {
     shared: Arc<Shared>,
-    connection: Arc<Mutex<Connection>>,
+    connection: Option<Arc<Mutex<Connection>>>,
     in_transaction: bool,
     rows_max: usize,
     time: Duration,
@@ -60,13 +66,7 @@ pub(crate) struct Session {
 
 impl Session {
     pub(super) fn open(shared: &Arc<Shared>) -> Result<Self, DataError> {
-        let connecting = Arc::clone(shared);
-        let connection = shared
-            .background
-            .wait(async move { connecting.owner.connect().await })
-            .map_err(DataError::Open)?
-            .map_err(|error| DataError::Open(error.words()))?;
-        let connection = Arc::new(Mutex::new(connection));
+        let connection = Some(connect(shared).map_err(DataError::Open)?);
         let shared = Arc::clone(shared);
         Ok(Self { shared, connection, in_transaction: false, rows_max: ROWS_MAX, time: TIME })
     }
@@ -84,7 +84,8 @@ impl Session {
     }
 
     pub(crate) fn begin(&mut self) -> Result<(), SessionError> {
-        self.control("begin")?;
+        let text = if self.is_pooled() { apart::opening(&self.shared) } else { "begin".into() };
+        self.control(text)?;
         self.in_transaction = true;
         Ok(())
     }
@@ -95,7 +96,17 @@ impl Session {
         }
         // A commit that fails rolls back.
         self.in_transaction = false;
-        self.control("commit")
+        // What it defined counts for handlers.
+        self.shared.watch.expire();
+        if !self.is_pooled() {
+            return self.control("commit".into());
+        }
+        let connection = self.connection()?;
+        self.connection = None;
+        self.wait(async move {
+            let closing = Closing { commit: true, clean: true };
+            connection.lock().await.close(closing)?.finish().await
+        })
     }
 
     pub(crate) fn rollback(&mut self) -> Result<(), SessionError> {
@@ -103,16 +114,37 @@ impl Session {
             return Ok(());
         }
         self.in_transaction = false;
-        self.control("rollback")
+        if !self.is_pooled() {
+            return self.control("rollback".into());
+        }
+        let rolled_back = self.control(ROLLBACK_POOLED.into());
+        self.connection = None;
+        rolled_back
     }
 
-    fn control(&self, text: &'static str) -> Result<(), SessionError> {
-        let connection = Arc::clone(&self.connection);
-        self.shared
-            .background
-            .wait(async move { connection.lock().await.client.batch_execute(text).await })
-            .map_err(SessionError::new)?
-            .map_err(|error| SessionError::new(words(&error)))
+    fn is_pooled(&self) -> bool {
+        self.shared.postgres.pgbouncer
+    }
+
+    fn connection(&mut self) -> Result<Arc<Mutex<Connection>>, SessionError> {
+        if let Some(connection) = &self.connection {
+            return Ok(Arc::clone(connection));
+        }
+        let connection = connect(&self.shared).map_err(SessionError::new)?;
+        Ok(Arc::clone(self.connection.insert(connection)))
+    }
+
+    fn control(&mut self, text: String) -> Result<(), SessionError> {
+        let connection = self.connection()?;
+        self.wait(async move { connection.lock().await.client.batch_execute(&text).await })
+    }
+
+    fn wait(
+        &self,
+        work: impl Future<Output = Result<(), Error>> + Send + 'static,
+    ) -> Result<(), SessionError> {
+        let done = self.shared.background.wait(work).map_err(SessionError::new)?;
+        done.map_err(|error| SessionError::new(words(&error)))
     }
 
     /// Runs one statement. Inside a transaction a failure undoes this statement only.
@@ -137,6 +169,10 @@ impl Session {
             .map(|name| value_of(name, binds))
             .collect::<Result<Vec<_>, SessionError>>()?;
         let splice = splice(sql, &statement, dictionary)?;
+        let alone = !self.in_transaction;
+        if alone && self.is_pooled() {
+            self.begin()?;
+        }
         let job = Job {
             statement,
             values,
@@ -145,13 +181,26 @@ impl Session {
             rows_max: self.rows_max,
             time: self.time,
             savepoint: self.in_transaction,
+            is_pooled: self.is_pooled(),
         };
-        let connection = Arc::clone(&self.connection);
-        self.shared
-            .background
-            .wait(async move { job.run(&*connection.lock().await).await })
-            .map_err(SessionError::new)?
+        let connection = self.connection()?;
+        let work = async move { job.run(&*connection.lock().await).await };
+        let result = self.shared.background.wait(work).map_err(SessionError::new)?;
+        if alone && self.in_transaction {
+            match &result {
+                Ok(_) => self.commit()?,
+                // The statement's own failure says more.
+                Err(_) => drop(self.rollback()),
+            }
+        }
+        result
     }
+}
+
+fn connect(shared: &Arc<Shared>) -> Result<Arc<Mutex<Connection>>, String> {
+    let connecting = Arc::clone(shared);
+    let connected = shared.background.wait(async move { connecting.owner.connect().await })?;
+    connected.map(|connection| Arc::new(Mutex::new(connection))).map_err(|error| error.words())
 }
 
 fn value_of(name: &str, binds: &[(String, SessionValue)]) -> Result<BindValue, SessionError> {
@@ -177,6 +226,7 @@ struct Job {
     rows_max: usize,
     time: Duration,
     savepoint: bool,
+    is_pooled: bool,
 }
 
 impl Job {
@@ -184,7 +234,8 @@ impl Job {
         let control = |text: String| async move {
             connection.client.batch_execute(&text).await.map_err(|error| SessionError::new(words(&error)))
         };
-        let time = format!("set statement_timeout = {}", self.time.as_millis().max(1));
+        let local = if self.is_pooled { "local " } else { "" };
+        let time = format!("set {local}statement_timeout = {}", self.time.as_millis().max(1));
         control(if self.savepoint { format!("{time}; savepoint statement") } else { time }).await?;
         let result = self.execute(connection).await;
         if self.savepoint {
@@ -201,9 +252,11 @@ impl Job {
             let number = format!("${}", self.statement.names.len() + 1);
             wanted.splice(splice.at, &splice.text.replace("$0", &number));
         }
-        let resolved = resolve(connection, &wanted, &self.zone)
-            .await
-            .map_err(|error| self.explain(&error, explain(&error, &wanted)))?;
+        let desk = if self.is_pooled { Desk::in_transaction(connection) } else { Desk::of(connection) };
+        let resolved = resolve(&desk, &wanted, &self.zone).await.map_err(|unresolved| match unresolved {
+            Unresolved::Database(error) => self.explain(&error, explain(&error, &wanted)),
+            Unresolved::Own(error) => SessionError::new(error.to_string()),
+        })?;
         let parameters = self.parameters(&resolved)?;
         let fail = |error: Error| self.explain(&error, words(&error));
         let prepared =
@@ -226,7 +279,7 @@ impl Job {
                 Err(error) => return Err(fail(error)),
             };
             if result.rows.len() < self.rows_max {
-                result.rows.push(values(&row, &self.zone));
+                result.rows.push(values(&row, &resolved.kinds, &self.zone));
             } else if !result.truncated {
                 result.truncated = true;
                 cut = self.can_be_cut();
@@ -303,8 +356,8 @@ impl Job {
     }
 }
 
-fn values(row: &Row, zone: &Zone) -> Vec<SessionValue> {
-    let reader = PostgresRow { row, zone };
+fn values(row: &Row, kinds: &[Type], zone: &Zone) -> Vec<SessionValue> {
+    let reader = PostgresRow { row, kinds, zone };
     (0..row.columns().len())
         .map(|column| match reader.value(column) {
             Value::Null => SessionValue::Null,

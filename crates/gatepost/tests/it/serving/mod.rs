@@ -1,15 +1,12 @@
 //! A server as a process: what it takes in while it runs, and how it starts, stops and survives.
 
 mod broken;
-mod clocks;
 mod crash;
+mod database_urls;
 mod disk;
 mod drain;
-mod failover;
 mod freshness;
-mod nodes;
-mod replicas;
-mod rolling;
+mod on_postgres;
+mod once;
 mod secrecy;
 mod shutdown;
-mod tls;

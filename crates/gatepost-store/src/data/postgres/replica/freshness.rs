@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
+use super::super::plain::Watch;
 use super::verdict::Cause;
 
 /// The longest pause after failures of requests.
@@ -32,6 +33,7 @@ pub(in crate::data::postgres) struct Freshness {
     /// What the log says of it.
     said: AtomicU8,
     lost: Notify,
+    watch: Watch,
 }
 
 impl Freshness {
@@ -47,7 +49,13 @@ impl Freshness {
             failures: AtomicU32::new(0),
             said: AtomicU8::new(UNSAID),
             lost: Notify::new(),
+            watch: Watch::default(),
         }
+    }
+
+    /// What is known of the objects of its database, which it may learn of later than the primary.
+    pub(in crate::data::postgres) fn watch(&self) -> &Watch {
+        &self.watch
     }
 
     /// The replica, for people.

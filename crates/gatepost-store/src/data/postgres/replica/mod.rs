@@ -22,10 +22,9 @@ use super::lane::Failed;
 use super::pool::Pool;
 use super::rows::Outlet;
 use super::{PostgresOptions, Shared, error, fast, query};
-use crate::data::{DataError, ExecuteError, Limits, ReplicaReport, Reply};
+use crate::data::{DataError, DataOptions, ExecuteError, Limits, ReplicaReport, Reply};
 use crate::database::redact;
 pub(super) use freshness::Freshness;
-use gatepost_rest::render::Zone;
 use probe::Pace;
 
 /// The replicas of a schema, and who looks at them.
@@ -59,12 +58,17 @@ pub(super) struct Replica {
 
 impl Replicas {
     /// Reads the URLs. Nothing is connected to yet.
-    pub(super) fn open(postgres: &PostgresOptions, zone: &Zone, shares: bool) -> Result<Self, DataError> {
+    pub(super) fn open(
+        postgres: &PostgresOptions,
+        options: &DataOptions,
+        shares: bool,
+    ) -> Result<Self, DataError> {
         let pace = Pace::new(postgres.replica_max_lag);
-        let members = postgres.replica_urls.iter().map(|url| Member::open(url, postgres, zone, shares, pace));
+        let members =
+            postgres.replica_urls.iter().map(|url| Member::open(url, postgres, options, shares, pace));
         Ok(Self {
             members: members.collect::<Result<_, _>>()?,
-            primary: Arc::new(Login::new(&postgres.writer_url, Access::Write, postgres, zone)?),
+            primary: Arc::new(Login::new(&postgres.writer_url, Access::Write, postgres, options)?),
             pace,
             next: AtomicUsize::new(0),
             followed: AtomicBool::new(false),
@@ -118,13 +122,13 @@ impl Member {
     fn open(
         url: &str,
         postgres: &PostgresOptions,
-        zone: &Zone,
+        options: &DataOptions,
         shares: bool,
         pace: Pace,
     ) -> Result<Self, DataError> {
         let freshness = Freshness::new(redact(url), postgres.replica_max_lag, pace.interval());
         let freshness = Arc::new(freshness);
-        let login = |access| Login::new(url, access, postgres, zone);
+        let login = |access| Login::new(url, access, postgres, options);
         let used = |access| Ok(login(access)?.of_replica(&freshness));
         let looked_at_with = login(Access::Read)?.of_any();
         if looked_at_with.servers() != 1 {

@@ -1,6 +1,7 @@
 //! The engine against a real server.
 
 mod lanes;
+mod leaks;
 mod reads;
 mod sessions;
 mod values;
@@ -84,6 +85,13 @@ impl Fixture {
     /// The one row of a query without its brackets.
     async fn row(&self, sql: &str, query: &str) -> String {
         self.text(&get(SourceType::QueryOneRow, sql), query).await
+    }
+
+    /// What is known of the database's objects is looked at anew.
+    fn expire(&self) {
+        if let crate::data::Engine::Postgres(engine) = &self.store.0 {
+            engine.shared.watch.expire();
+        }
     }
 
     async fn number(&self, sql: &str) -> i64 {

@@ -107,6 +107,23 @@ async fn a_million_rows_stream_in_chunks() {
     assert!(String::from_utf8_lossy(&last).contains("\"hasMore\":false"));
 }
 
+/// The whole stream may be in the pipe before anybody looks whether it began.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_of_a_few_chunks_arrives_whole() {
+    let fixture = Fixture::new("").await;
+    let sql = "select g as n, repeat('x', 100) as t from generate_series(1, 1000) g";
+    let source = get(SourceType::CollectionFeed, sql);
+    for _ in 0..100 {
+        let reply = fixture.run(&source, "limit=1000").await.unwrap();
+        let ReplyBody::Stream(mut stream) = reply.body else { panic!("not a stream") };
+        let mut text = Vec::new();
+        while let Some(chunk) = next(&mut stream).await {
+            text.extend_from_slice(&chunk.unwrap());
+        }
+        assert!(text.len() > 100_000 && text.ends_with(b"}"), "{}", text.len());
+    }
+}
+
 #[tokio::test]
 async fn streams_that_fail_are_cut() {
     let fixture = Fixture::new("").await;

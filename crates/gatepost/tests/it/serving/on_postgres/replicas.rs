@@ -7,9 +7,10 @@ use reqwest::StatusCode;
 use serde_json::Value;
 
 use crate::client::get;
+use crate::folder::Folder;
 use crate::postgres::Cluster;
 use crate::process::{Outcome, call, eventually, eventually_async, finish};
-use crate::server::{Folder, TestServer, gatepost};
+use crate::server::{TestServer, gatepost};
 use crate::standby::Way;
 
 /// Who answers is told by the port: `where` runs on the shared connections, `recovering` on a pooled one.

@@ -1,0 +1,78 @@
+//! Handlers that are looked at when they are defined: their statements are described and not run.
+
+use gatepost_rest::render::Columns;
+use gatepost_rest::source::{CompiledSource, Step};
+
+use super::connect::Connection;
+use super::error::connect_error;
+use super::lane::{assume, resume};
+use super::pool::Pool;
+use super::resolve::{self, Desk, Resolved, Unresolved, Wanted, resolve};
+use super::{Shared, apart};
+use crate::data::Description;
+
+/// A statement, with what to say in front of its errors and whether its columns are the answer.
+pub(super) type Place = (&'static str, Wanted, bool);
+
+/// The statements of a source.
+pub(super) fn places(source: &CompiledSource) -> Vec<Place> {
+    let mut all = Vec::new();
+    for step in &source.steps {
+        match step {
+            Step::Query(query) => all.push(("", Wanted::rows(query, source), true)),
+            Step::Change { statement, .. } => all.push(("", Wanted::change(statement, source), false)),
+            Step::Assign { expression, .. } => all.push(("", Wanted::query(expression, source), false)),
+        }
+    }
+    if let Some(etag) = &source.etag {
+        all.push(("etag query: ", Wanted::query(etag, source), false));
+    }
+    all
+}
+
+/// Describes them.
+pub(super) async fn describe(
+    shared: &Shared,
+    places: Vec<Place>,
+    writes: bool,
+) -> Result<Description, String> {
+    let mut columns = Columns::default();
+    for (place, wanted, shown) in places {
+        let resolved = one(shared, &wanted, writes).await.map_err(|unresolved| match unresolved {
+            Unresolved::Database(error) => format!("{place}{}", resolve::explain(&error, &wanted)),
+            Unresolved::Own(error) => format!("{place}{error}"),
+        })?;
+        if shown {
+            columns = resolved.columns;
+        }
+    }
+    Ok(Description { columns })
+}
+
+async fn one(shared: &Shared, wanted: &Wanted, writes: bool) -> Result<Resolved, Unresolved> {
+    let pool = if writes { &shared.writers } else { &shared.readers };
+    // Roles of callers are not known here; what one of them may name, another may.
+    let role = shared.postgres.role.as_deref();
+    let role = role.or(shared.postgres.caller_roles.first().map(|(_, role)| role.as_str()));
+    if shared.postgres.pgbouncer {
+        return apart::resolve_apart(shared, pool.login(), role, wanted).await;
+    }
+    // Not from the pool: its connections are driven by a runtime that the caller may be blocking.
+    let mut checker = shared.checkers[usize::from(writes)].lock().await;
+    let connection = usable(&mut checker, pool).await?;
+    assume(connection, role).await?;
+    let resolved = resolve(&Desk::of(connection), wanted, shared.zone()).await;
+    resume(connection, role).await?;
+    resolved
+}
+
+async fn usable<'c>(checker: &'c mut Option<Connection>, pool: &Pool) -> Result<&'c Connection, Unresolved> {
+    if checker.as_ref().is_some_and(|connection| connection.client.is_closed()) {
+        *checker = None;
+    }
+    if let Some(connection) = checker {
+        return Ok(connection);
+    }
+    let connected = pool.login().connect().await.map_err(|error| connect_error(&error));
+    Ok(checker.insert(connected.map_err(Unresolved::Own)?))
+}

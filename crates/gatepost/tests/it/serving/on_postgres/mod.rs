@@ -1,0 +1,8 @@
+//! What only PostgreSQL has: several nodes on one catalog, and a database that can be away.
+
+mod clocks;
+mod failover;
+mod nodes;
+mod replicas;
+mod rolling;
+mod shared_keys;
