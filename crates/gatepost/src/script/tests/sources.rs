@@ -94,7 +94,7 @@ fn parts_that_nothing_acts_on_are_not_accepted() {
     let host = intranet();
     for part in [
         "cache = { scope = \"all\", ttl = \"60s\" }",
-        "[sync]\ntable = \"t\"\nmode = \"append\"",
+        "[rows]\ncolumns = [ { name = \"n\", type = \"integer\" } ]\n[sync]\ntable = \"t\"\nmode = \"append\"\nevery = \"1h\"",
         "[op.delete]\nmethod = \"DELETE\"",
         "[rows]\ncolumns = [ { name = \"n\", type = \"integer\" } ]\nquery = \"select n from rows\"",
         "[rows]\ncolumns = [ { name = \"n\", type = \"integer\" }, { name = \"m\", sql = \"n * 2\" } ]",
