@@ -1,7 +1,7 @@
 //! Calls to other people's APIs: the one HTTP client for them, with the operator's egress policy built in.
 //!
 //! The policy is asked about the parsed URL before a call, and about every address that a name resolves to within the
-//! resolver that the connector uses ([`resolver`]): what was judged is what is dialled. There is no proxy, no cookie, no
+//! resolver that the connector uses (`resolver.rs`): what was judged is what is dialled. There is no proxy, no cookie, no
 //! referrer, and redirects are followed here, within the origin, each judged again.
 
 mod failure;
