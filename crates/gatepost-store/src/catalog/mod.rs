@@ -25,6 +25,7 @@ pub use crate::database::{
 pub use copy::CopyError;
 pub use revocation::{REVOCATION_GRACE_MS, Revocations, RevokedToken, TokenId};
 pub use store::{CatalogStore, Refreshed};
+pub use succession::Seen;
 
 /// Everything that a schema publishes, locks and admits, for all schemas. Cloning shares the objects.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -186,7 +186,7 @@ impl App {
         let refreshing = self.lock_refreshing();
         let started_ms = self.clock.steady_ms();
         let known = Arc::clone(&self.snapshot.load().catalog);
-        if let Some(Refreshed { mut catalog, follows }) = self.store.refresh(&known)? {
+        if let Some(Refreshed { mut catalog, follows, seen }) = self.store.refresh(&known)? {
             if !follows {
                 tracing::warn!(
                     "the catalog is an older one than before: it was restored, or a failover lost changes"
@@ -196,6 +196,7 @@ impl App {
                 renew_generations(&mut catalog, |_| true);
             }
             let keys_changed = self.take_keys_of(&catalog)?;
+            self.store.accept(seen);
             self.publish(catalog, keys_changed);
         }
         self.confirmed_steady_ms.store(started_ms, Ordering::Release);
