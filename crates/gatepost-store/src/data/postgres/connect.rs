@@ -109,7 +109,10 @@ impl Login {
             // A single change runs under this limit, without a transaction of its own.
             Access::Write => {
                 settings.push(("statement_timeout", options.write_time.as_millis().max(1).to_string()));
-                settings.push(("default_transaction_read_only", "off".into()));
+                // Not where the driver looks at it to find the server that takes writes.
+                if !place.wants_writable() {
+                    settings.push(("default_transaction_read_only", "off".into()));
+                }
             }
             Access::Read | Access::Own => {}
         }
