@@ -44,6 +44,8 @@ pub struct Refreshed {
     pub catalog: Catalog,
     /// Whether it came of what was known. Otherwise it may lack what was acknowledged, revocations too.
     pub follows: bool,
+    /// For [`CatalogStore::accept`].
+    pub seen: Seen,
 }
 
 impl CatalogStore {
@@ -116,7 +118,7 @@ impl CatalogStore {
     /// backup or on a server that took over.
     pub fn refresh(&self, known: &Catalog) -> Result<Option<Refreshed>, DatabaseError> {
         let before = self.seen().clone();
-        let found = self.database.transaction(Access::Read, |transaction| {
+        self.database.transaction(Access::Read, |transaction| {
             let lineage = transaction.lineage()?;
             if before.is_elsewhere(lineage.as_ref()) {
                 return read_after_takeover(transaction, known, &before, lineage).map(Some);
@@ -134,11 +136,13 @@ impl CatalogStore {
             let catalog = read_since(transaction, known)?;
             let committed_ms = find_committed_ms(transaction, catalog.revision)?;
             let seen = Seen::new(lineage, catalog.revision, committed_ms);
-            Ok::<_, DatabaseError>(Some((Refreshed { catalog, follows: !older }, seen)))
-        })?;
-        let Some((refreshed, seen)) = found else { return Ok(None) };
+            Ok(Some(Refreshed { catalog, follows: !older, seen }))
+        })
+    }
+
+    /// What was found is known now. Until then the next look finds the same again.
+    pub fn accept(&self, seen: Seen) {
         *self.seen() = seen;
-        Ok(Some(refreshed))
     }
 
     /// When the commit of this revision was made, as the history says.
@@ -290,7 +294,7 @@ fn read_after_takeover(
     known: &Catalog,
     before: &Seen,
     lineage: Option<Lineage>,
-) -> Result<(Refreshed, Seen), DatabaseError> {
+) -> Result<Refreshed, DatabaseError> {
     let catalog = read_since(transaction, &Catalog::default())?;
     let same_commit = match before.committed_ms(known.revision) {
         None => None,
@@ -300,7 +304,7 @@ fn read_after_takeover(
     let follows = follows(known, &catalog, same_commit, now_ms);
     let committed_ms = find_committed_ms(transaction, catalog.revision)?;
     let seen = Seen::new(lineage, catalog.revision, committed_ms);
-    Ok((Refreshed { catalog, follows }, seen))
+    Ok(Refreshed { catalog, follows, seen })
 }
 
 struct State {
@@ -396,6 +400,10 @@ fn apply(catalog: &mut Catalog, kind: ObjectKind, id: Id, body: Option<&str>) ->
         ObjectKind::Privilege => put(&mut catalog.privileges, id, body),
         ObjectKind::PublicEntry => put(&mut catalog.public_entries, id, body),
         ObjectKind::Client => put(&mut catalog.clients, id, body),
+        ObjectKind::RemoteServer => put(&mut catalog.remote_servers, id, body),
+        ObjectKind::Credential => put(&mut catalog.credentials, id, body),
+        ObjectKind::RestSource => put(&mut catalog.rest_sources, id, body),
+        ObjectKind::VaultSecret => put(&mut catalog.vault_secrets, id, body),
     }
 }
 
@@ -464,6 +472,10 @@ pub(super) fn edits_between(base: &Catalog, changed: &Catalog) -> Result<Vec<Edi
     compare(&mut edits, &base.privileges, &changed.privileges)?;
     compare(&mut edits, &base.public_entries, &changed.public_entries)?;
     compare(&mut edits, &base.clients, &changed.clients)?;
+    compare(&mut edits, &base.remote_servers, &changed.remote_servers)?;
+    compare(&mut edits, &base.credentials, &changed.credentials)?;
+    compare(&mut edits, &base.rest_sources, &changed.rest_sources)?;
+    compare(&mut edits, &base.vault_secrets, &changed.vault_secrets)?;
     Ok(edits)
 }
 

@@ -6,7 +6,7 @@ use crate::database::{DatabaseError, Lineage, Parameter, Transaction};
 
 /// The state that was read or written last.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Seen {
+pub struct Seen {
     /// The server that it was on, if that one says so.
     server: Option<String>,
     revision: u64,

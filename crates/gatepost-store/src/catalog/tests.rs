@@ -157,7 +157,7 @@ fn what_is_committed_is_read_again_and_refreshed_in_parts(home: &Home) {
     let id = changed.take_id();
     changed.roles.insert(id, Arc::new(Role { id, schema_id, name: "r".into(), audit: Audit::default() }));
     let second = other.commit(&first, &changed, &change()).unwrap();
-    let Refreshed { catalog: refreshed, follows } = store.refresh(&first).unwrap().unwrap();
+    let Refreshed { catalog: refreshed, follows, .. } = store.refresh(&first).unwrap().unwrap();
     assert!(follows);
     assert_eq!(refreshed, second);
     assert!(

@@ -6,6 +6,7 @@ mod disk;
 mod drain;
 mod freshness;
 mod on_postgres;
+mod on_sqlite;
 mod once;
 mod secrecy;
 mod shutdown;

@@ -67,7 +67,7 @@ async fn of_several_servers_the_one_that_takes_writes_is_used() {
         "1"
     );
     drop(server);
-    TestServer::start(home.path(), &DEMO).stop();
+    TestServer::demo(&home).stop();
 }
 
 /// A server that is set to read only is passed over as a standby is.
@@ -102,7 +102,7 @@ async fn a_server_that_is_set_to_read_only_gets_no_change() {
     let url = server.url("hr/hr/employees/7839");
     let changed = json!({"ename": "OTHER", "job": "CLERK", "deptno": 10});
     let answer = http().put(url).bearer_auth(&token).json(&changed).send().await.unwrap();
-    assert_eq!(answer.status(), StatusCode::OK, "{}", server.log_text());
+    assert_eq!(answer.status(), StatusCode::OK);
     assert_eq!(open.sql("postgres", "select ename from hr.emp where empno = 7839"), "OTHER");
     let schemas = "select count(*) from pg_namespace where nspname in ('hr', 'gatepost')";
     assert_eq!((closed.sql("postgres", schemas), open.sql("postgres", schemas)), ("0".into(), "2".into()));
@@ -175,7 +175,7 @@ fn the_catalogs_password_is_read_from_a_file_of_its_own() {
     let (bare, password) = without_password(&url);
     let folder = Folder::new("catalog-password");
     let dir = folder.path().join("made");
-    let data = format!("sqlite:{}", folder.path().join("x.db").display());
+    let data = format!("sqlite:{}", folder.path().join("hr.db").display());
     call(&[
         "init",
         dir.to_str().unwrap(),

@@ -1,5 +1,6 @@
 //! What only PostgreSQL has: several nodes on one catalog, and a database that can be away.
 
+mod bulkheads;
 mod clocks;
 mod database_urls;
 mod failover;
