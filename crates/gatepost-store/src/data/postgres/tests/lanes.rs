@@ -117,10 +117,10 @@ async fn a_client_that_leaves_ends_its_stream() {
 async fn waiting_for_a_connection_ends_with_busy() {
     let fixture = Fixture::with("", |options| {
         options.readers_max = 1;
-        options.wait = Duration::from_millis(200);
+        options.wait = Duration::from_secs(1);
     })
     .await;
-    let slow = get(SourceType::QueryOneRow, "select pg_sleep(1)::text as v");
+    let slow = get(SourceType::QueryOneRow, "select pg_sleep(4)::text as v");
     let (first, second) = tokio::join!(fixture.run(&slow, ""), async {
         tokio::time::sleep(Duration::from_millis(100)).await;
         fixture.run(&get(SourceType::QueryOneRow, "select 1 as v"), "").await
