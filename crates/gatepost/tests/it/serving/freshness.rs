@@ -4,7 +4,8 @@ use reqwest::StatusCode;
 
 use crate::client::{Credentials, get, http};
 use crate::folder::Folder;
-use crate::nodes::{HOST, free_port};
+use crate::nodes::HOST;
+use crate::postgres::free_port;
 use crate::process::{eventually_async, eventually_status};
 use crate::server::{TestServer, gatepost};
 use crate::shop::PATIENT;

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use crate::client::get;
-use crate::nodes::free_port;
+use crate::postgres::free_port;
 use crate::process::{Shop, eventually, eventually_status};
 use crate::server::TestServer;
 

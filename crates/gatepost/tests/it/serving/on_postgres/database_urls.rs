@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Credentials, get, http};
 use crate::folder::Folder;
-use crate::nodes::free_port;
-use crate::postgres::{Cluster, cluster, psql};
+use crate::postgres::{Cluster, cluster, free_port, psql};
 use crate::process::{call, eventually, eventually_async, finish};
 use crate::server::{TestServer, gatepost};
 
