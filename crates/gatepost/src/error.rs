@@ -70,6 +70,8 @@ pub enum Code {
     DatabaseBroken,
     /// No row.
     NoRow,
+    /// The database refuses it to this caller.
+    DataDenied,
     /// A fault of ours.
     Internal,
 }
@@ -79,7 +81,7 @@ pub const USER_DEFINED_RESOURCE_ERROR: u16 = 555;
 
 impl Code {
     /// All of them, in the order of the reference page.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::BadPath,
         Self::WrongHost,
         Self::BadHeader,
@@ -111,6 +113,7 @@ impl Code {
         Self::AnswerTooLarge,
         Self::DatabaseBroken,
         Self::NoRow,
+        Self::DataDenied,
         Self::Internal,
     ];
 
@@ -148,6 +151,7 @@ impl Code {
             Self::AnswerTooLarge => ("GP406", 500, "InternalServerError"),
             Self::DatabaseBroken => ("GP407", 503, "ServiceUnavailable"),
             Self::NoRow => ("GP408", 404, "NotFound"),
+            Self::DataDenied => ("GP409", 403, "Forbidden"),
             Self::Internal => ("GP901", 500, "InternalServerError"),
         }
     }
