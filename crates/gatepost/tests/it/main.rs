@@ -8,6 +8,8 @@ mod client;
 mod inside;
 mod nodes;
 mod oauth;
+mod on_postgres;
+mod pgbouncer;
 mod postgres;
 mod process;
 mod rest;
