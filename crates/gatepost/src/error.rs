@@ -71,6 +71,8 @@ pub enum Code {
     DatabaseBroken,
     /// No row.
     NoRow,
+    /// The database refuses it to this caller.
+    DataDenied,
     /// The API behind a REST source cannot be asked, or its answer cannot be used.
     SourceFailed,
     /// The API behind a REST source did not answer in time.
@@ -84,7 +86,7 @@ pub const USER_DEFINED_RESOURCE_ERROR: u16 = 555;
 
 impl Code {
     /// All of them, in the order of the reference page.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::BadPath,
         Self::WrongHost,
         Self::BadHeader,
@@ -116,6 +118,7 @@ impl Code {
         Self::AnswerTooLarge,
         Self::DatabaseBroken,
         Self::NoRow,
+        Self::DataDenied,
         Self::SourceFailed,
         Self::SourceTimeout,
         Self::Internal,
@@ -155,6 +158,7 @@ impl Code {
             Self::AnswerTooLarge => ("GP406", 500, "InternalServerError"),
             Self::DatabaseBroken => ("GP407", 503, "ServiceUnavailable"),
             Self::NoRow => ("GP408", 404, "NotFound"),
+            Self::DataDenied => ("GP409", 403, "Forbidden"),
             Self::SourceFailed => ("GP501", 502, "BadGateway"),
             Self::SourceTimeout => ("GP502", 504, "GatewayTimeout"),
             Self::Internal => ("GP901", 500, "InternalServerError"),

@@ -39,6 +39,8 @@ pub enum ExecuteError {
         /// What is wrong with its value.
         message: String,
     },
+    /// The database refuses it to this caller, whom it knows by row-level security or by a role.
+    Denied(String),
     /// It ran longer than it may.
     Timeout,
     /// Too much waits already, or another process holds the lock.
@@ -109,6 +111,7 @@ impl std::fmt::Display for ExecuteError {
             | Self::Statement { message }
             | Self::Constraint { message, .. }
             | Self::Corrupt(message)
+            | Self::Denied(message)
             | Self::Unavailable(message)
             | Self::BadOutput(message) => f.write_str(message),
             Self::Parameter { name, message } => write!(f, "parameter `{name}`: {message}"),

@@ -292,6 +292,9 @@ impl Config {
             writers_max: storage.writers,
             wait: Duration::from_millis(u64::from(storage.wait_ms)),
             row_level_security: storage.row_level_security,
+            role: storage.role.clone(),
+            caller_roles: storage.caller_roles.clone(),
+            pgbouncer: storage.pgbouncer,
             folder: self.folder.clone(),
             catalog: self.closed_catalog(&reader_url)?,
             ..PostgresOptions::new(reader_url, name)

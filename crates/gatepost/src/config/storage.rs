@@ -47,6 +47,16 @@ section! {
         /// On PostgreSQL: tell the database who asks, in the settings `gatepost.client_id`, `gatepost.roles` (a JSON array)
         /// and `gatepost.claims` (a JSON object), for policies of row-level security.
         row_level_security: bool = false,
+        /// On PostgreSQL: the role that handlers run under, assumed for each request. The logins must be members of it.
+        /// Absent: the logins themselves.
+        role: Option<String> = None,
+        /// On PostgreSQL: roles by who calls, as pairs of a role in Gatepost and a role in the database:
+        /// `[["hr_admin", "app_admin"], ["hr_reader", "app_reader"]]`. The first pair whose role the caller holds counts
+        /// before `role`.
+        caller_roles: Vec<(String, String)> = Vec::new(),
+        /// On PostgreSQL: a pooler in transaction mode, such as pgbouncer, stands in front of the database. Nothing is
+        /// prepared or set for longer than a transaction then.
+        pgbouncer: bool = false,
         /// Zone of timestamps that carry none.
         time_zone: String = "UTC".to_owned(),
     }

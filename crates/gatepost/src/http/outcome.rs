@@ -50,6 +50,7 @@ pub(super) fn failure(error: &ExecuteError) -> Failure {
         ExecuteError::Parameter { name, message } => {
             Failure::new(Code::BadParameter, format!("parameter `{name}`: {message}"))
         }
+        ExecuteError::Denied(_) => Failure::new(Code::DataDenied, "The database refuses this to the caller"),
         ExecuteError::Unavailable(_) => {
             Failure::new(Code::DataUnavailable, "The schema's data cannot be reached").retry_after(5)
         }

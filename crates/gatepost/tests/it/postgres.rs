@@ -39,6 +39,9 @@ pub(crate) fn cluster() -> &'static Cluster {
 }
 
 impl Cluster {
+    /// The password of every login of the tests.
+    pub(crate) const PASSWORD: &str = PASSWORD;
+
     /// A server of one's own, for tests that stop it.
     pub(crate) fn start() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);

@@ -2,7 +2,8 @@
 //! nothing else, so that no prepared statement and no setting stays on a server's connection that others use.
 
 use super::connect::{Connection, Login, literal, quoted};
-use super::lane::not_assumed;
+use super::lane::{Failed, not_assumed};
+use super::pool::Lease;
 use super::resolve::{Desk, Resolved, Unresolved, Wanted, resolve};
 use super::{Arc, Shared, error};
 use crate::data::ExecuteError;
@@ -20,14 +21,44 @@ pub(super) async fn resolve_apart(
     let connection = begin(shared, login).await?;
     // With the login's rights: what there is, whoever may use it.
     login.watch(shared).look(&connection.client).await?;
-    if let Some(role) = role {
-        let assumed = connection.client.batch_execute(&format!("set local role {}", quoted(role))).await;
-        assumed.map_err(|error| not_assumed(role, error))?;
-    }
+    assume_locally(&connection, role).await?;
     let resolved = resolve(&Desk::in_transaction(&connection), wanted, shared.zone()).await?;
     resolved.renew(&connection.client, login.watch(shared)).await;
     connection.client.batch_execute(END).await?;
     Ok(resolved)
+}
+
+/// Lets the driver of a connection ask about the types of columns: inside a request it would prepare statements for
+/// that. It asks once, so a connection that needs to ask again is replaced by a new one.
+pub(super) async fn learn(
+    shared: &Shared,
+    lease: &mut Lease,
+    role: Option<&str>,
+    statements: &[Arc<Resolved>],
+) -> Result<(), Failed> {
+    if statements.iter().all(|resolved| lease.has_learned(&resolved.asked_for)) {
+        return Ok(());
+    }
+    if !lease.is_unlearned() {
+        let fresh = tokio::time::timeout(shared.postgres.wait, lease.login().connect()).await;
+        let fresh = fresh.map_err(|_| Failed::Own(ExecuteError::Busy))?;
+        **lease = fresh.map_err(|error| Failed::Own(error::connect_error(&error)))?;
+    }
+    lease.client.batch_execute(&opening(shared)).await?;
+    assume_locally(lease, role).await?;
+    for resolved in statements.iter().filter(|resolved| !resolved.asked_for.is_empty()) {
+        lease.client.prepare_typed(&resolved.text, &resolved.types).await?;
+        lease.learned(&resolved.asked_for);
+    }
+    lease.client.batch_execute(END).await?;
+    Ok(())
+}
+
+/// Takes a role for the transaction that is open.
+pub(super) async fn assume_locally(connection: &Connection, role: Option<&str>) -> Result<(), Failed> {
+    let Some(role) = role else { return Ok(()) };
+    let assumed = connection.client.batch_execute(&format!("set local role {}", quoted(role))).await;
+    assumed.map_err(|error| not_assumed(role, error))
 }
 
 /// Looks whether the database's objects changed.

@@ -11,10 +11,10 @@ use gatepost_rest::source::{BoundStatement, Step};
 
 use super::clean::ROLLBACK_POOLED;
 use super::connect::Access;
-use super::lane::{Failed, Ready, found_out, ready};
+use super::lane::{Failed, Ready, find_out, ready};
 use super::pool::Lease;
-use super::query::{ETAG, GRACE, find_out, first_value, wanted, within};
-use super::resolve::Wanted;
+use super::query::{GRACE, first_value, wanted, within};
+use super::resolve::{ETAG, Wanted};
 use super::row::{PostgresRow, owned};
 use super::transaction::{Closing, Mode, Opening, may_go_alone, open};
 use super::{Arc, Shared};
@@ -110,7 +110,9 @@ enum Progress {
 impl Attempt<'_> {
     async fn run(&mut self) -> Result<Reply, Failed> {
         if self.shared.postgres.pgbouncer {
-            self.find_out().await?;
+            let checked = self.precondition.map(|precondition| &precondition.plan);
+            let plans: Vec<&Plan> = checked.into_iter().chain([self.plan]).collect();
+            find_out(self.shared, self.lease, &plans).await?;
         }
         match self.steps().await {
             Ok(reply) => {
@@ -161,26 +163,6 @@ impl Attempt<'_> {
         self.lease.client.batch_execute(if pooled { ROLLBACK_POOLED } else { "rollback" }).await?;
         if !self.plain && !pooled {
             self.lease.clean()?;
-        }
-        Ok(())
-    }
-
-    /// Behind a pooler all statements are found out before the first of them runs.
-    async fn find_out(&mut self) -> Result<(), Failed> {
-        let (shared, plan) = (self.shared, self.plan);
-        if let Some(precondition) = self.precondition {
-            find_out(shared, self.lease, &precondition.plan).await?;
-        }
-        for (place, step) in plan.source.steps.iter().enumerate() {
-            let wanted = || match step {
-                Step::Query(query) => Wanted::rows(query, &plan.source),
-                Step::Change { statement, .. } => Wanted::change(statement, &plan.source),
-                Step::Assign { expression, .. } => wanted(expression, plan),
-            };
-            found_out(shared, self.lease, plan, place, wanted).await?;
-        }
-        if let Some(etag) = plan.source.etag.as_ref().filter(|_| !plan.source.block) {
-            found_out(shared, self.lease, plan, ETAG, || wanted(etag, plan)).await?;
         }
         Ok(())
     }

@@ -1,13 +1,13 @@
 //! Handlers that are looked at when they are defined: their statements are described and not run.
 
 use gatepost_rest::render::Columns;
-use gatepost_rest::source::{CompiledSource, Step};
+use gatepost_rest::source::CompiledSource;
 
 use super::connect::Connection;
 use super::error::connect_error;
 use super::lane::{assume, resume};
 use super::pool::Pool;
-use super::resolve::{self, Desk, Resolved, Unresolved, Wanted, resolve};
+use super::resolve::{self, Desk, ETAG, Part, Resolved, Unresolved, Wanted, parts, resolve};
 use super::{Shared, apart};
 use crate::data::Description;
 
@@ -16,18 +16,11 @@ pub(super) type Place = (&'static str, Wanted, bool);
 
 /// The statements of a source.
 pub(super) fn places(source: &CompiledSource) -> Vec<Place> {
-    let mut all = Vec::new();
-    for step in &source.steps {
-        match step {
-            Step::Query(query) => all.push(("", Wanted::rows(query, source), true)),
-            Step::Change { statement, .. } => all.push(("", Wanted::change(statement, source), false)),
-            Step::Assign { expression, .. } => all.push(("", Wanted::query(expression, source), false)),
-        }
-    }
-    if let Some(etag) = &source.etag {
-        all.push(("etag query: ", Wanted::query(etag, source), false));
-    }
-    all
+    let place = |(number, part): (usize, Part<'_>)| {
+        let name = if number == ETAG { "etag query: " } else { "" };
+        (name, part.wanted(source), matches!(part, Part::Rows(_)))
+    };
+    parts(source).map(place).collect()
 }
 
 /// Describes them.

@@ -220,7 +220,7 @@ impl Login {
 }
 
 async fn open(login: &Login, config: &Config, tls: MakeRustlsConnect) -> Result<Connection, ConnectError> {
-    let (client, connection) = config.connect(tls.clone()).await.map_err(ConnectError::Database)?;
+    let (client, connection) = config.connect(tls.clone()).await.map_err(not_connected)?;
     let driver = tokio::spawn(async move {
         if let Err(error) = connection.await {
             tracing::info!(%error, "a PostgreSQL connection ended");
@@ -232,11 +232,26 @@ async fn open(login: &Login, config: &Config, tls: MakeRustlsConnect) -> Result<
         driver,
         access: login.access,
         is_pooled: login.pgbouncer,
+        learned: Vec::new(),
         replica: None,
         statements: HashMap::new(),
         cleaner: Cleaner::default(),
         means: Arc::clone(&login.means),
     })
+}
+
+fn not_connected(error: tokio_postgres::Error) -> ConnectError {
+    // In English always: it is pgbouncer's.
+    let is_pooler = error
+        .as_db_error()
+        .is_some_and(|database| database.message().contains("unsupported startup parameter"));
+    if is_pooler {
+        let words = words(&error);
+        return ConnectError::Local(format!(
+            "{words}; this is a pooler: set `pgbouncer = true` for the schema"
+        ));
+    }
+    ConnectError::Database(error)
 }
 
 /// The first of several servers that is not in recovery.
@@ -291,6 +306,8 @@ pub(super) struct Connection {
     access: Access,
     /// Whether a pooler stands in front of the server.
     pub(super) is_pooled: bool,
+    /// Behind a pooler: types that the driver has asked the server about.
+    learned: Vec<Type>,
     /// For a replica: when its server was started, and what is known of it.
     replica: Option<(i64, Arc<Freshness>)>,
     statements: HashMap<u64, Statement>,
@@ -317,6 +334,21 @@ impl Connection {
     /// Waits until it is clean; one that is not must not be used again.
     pub(super) async fn cleaned(&mut self) -> Result<bool, tokio_postgres::Error> {
         self.cleaner.finish(&self.means).await
+    }
+
+    /// Whether the driver knows these types as they are now.
+    pub(super) fn has_learned(&self, types: &[Type]) -> bool {
+        types.iter().all(|kind| self.learned.contains(kind))
+    }
+
+    /// Whether the driver has not asked about any type.
+    pub(super) fn is_unlearned(&self) -> bool {
+        self.learned.is_empty()
+    }
+
+    /// The driver has asked about these.
+    pub(super) fn learned(&mut self, types: &[Type]) {
+        self.learned.extend_from_slice(types);
     }
 
     /// The statement of this number, if it was prepared.
@@ -389,7 +421,10 @@ impl Connection {
     /// Forgets what is prepared: something in the database changed.
     pub(super) fn forget_statements(&mut self) {
         self.statements.clear();
-        self.client.clear_type_cache();
+        // Behind a pooler the driver cannot ask again; there types are compared with those that it has learned.
+        if !self.is_pooled {
+            self.client.clear_type_cache();
+        }
     }
 }
 

@@ -93,6 +93,11 @@ pub(super) fn is_outdated(error: &Error) -> bool {
     })
 }
 
+/// Whether rights are missing.
+pub(super) fn is_denied(error: &Error) -> bool {
+    error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE)
+}
+
 /// Whether two transactions were in each other's way, so that one of them runs again.
 pub(super) fn is_collision(error: &Error) -> bool {
     error.code().is_some_and(|code| matches!(code.code(), "40001" | "40P01"))

@@ -8,7 +8,7 @@ use super::connect::{Connection, quoted};
 use super::encode::{self, Parameter};
 use super::error;
 use super::pool::Lease;
-use super::resolve::{Desk, Origin, Resolved, Unresolved, Wanted, resolve};
+use super::resolve::{Desk, ETAG, Origin, Resolved, Unresolved, Wanted, parts, resolve};
 use super::row::PostgresRow;
 use super::{Arc, Shared, apart};
 use crate::data::ExecuteError;
@@ -78,10 +78,24 @@ pub(super) struct Ready<'v> {
     /// Absent behind a pooler: it is sent as text, with its types.
     pub(super) statement: Option<Statement>,
     parameters: Vec<Parameter<'v>>,
+    /// Whether what it may do depends on who asks.
+    by_caller: bool,
 }
 
 /// Makes a statement of a source ready. `place` is its number there.
 pub(super) async fn ready<'v>(
+    shared: &Shared,
+    lease: &mut Lease,
+    plan: &Plan,
+    place: usize,
+    wanted: impl FnOnce() -> Wanted,
+    values: &'v [BindValue],
+) -> Result<Ready<'v>, Failed> {
+    let by_caller = shared.decides_by_caller(plan);
+    Ok(Ready { by_caller, ..prepare(shared, lease, plan, place, wanted, values).await? })
+}
+
+async fn prepare<'v>(
     shared: &Shared,
     lease: &mut Lease,
     plan: &Plan,
@@ -121,16 +135,20 @@ pub(super) async fn ready<'v>(
     Ready::new(plan, resolved, Some(statement), values)
 }
 
-/// What is known of a statement behind a pooler. Every statement of a plan is asked for before it begins.
-pub(super) async fn found_out(
-    shared: &Shared,
-    lease: &Lease,
-    plan: &Plan,
-    place: usize,
-    wanted: impl FnOnce() -> Wanted,
-) -> Result<Arc<Resolved>, Failed> {
-    let (login, role) = (lease.login(), shared.role_of(plan));
-    apart::find_out(shared, login, role, (plan.source.id, place), wanted).await.map_err(not_resolved)
+/// Behind a pooler all statements of a request are known before the first of them runs. The plans are of one caller.
+pub(super) async fn find_out(shared: &Shared, lease: &mut Lease, plans: &[&Plan]) -> Result<(), Failed> {
+    let role = plans.first().and_then(|plan| shared.role_of(plan));
+    let mut statements = Vec::new();
+    for plan in plans {
+        let source = &plan.source;
+        // A block answers without the entity tag.
+        for (place, part) in parts(source).filter(|(place, _)| *place != ETAG || !source.block) {
+            let key = (source.id, place);
+            let found = apart::find_out(shared, lease.login(), role, key, || part.wanted(source)).await;
+            statements.push(found.map_err(not_resolved)?);
+        }
+    }
+    apart::learn(shared, lease, role, &statements).await
 }
 
 async fn prepared(lease: &mut Lease, resolved: &Resolved, role: Option<&str>) -> Result<Statement, Failed> {
@@ -208,7 +226,7 @@ impl<'v> Ready<'v> {
         values: &'v [BindValue],
     ) -> Result<Self, Failed> {
         let parameters = parameters(plan, &resolved, values)?;
-        Ok(Self { resolved, statement, parameters })
+        Ok(Self { resolved, statement, parameters, by_caller: false })
     }
 }
 
@@ -224,6 +242,9 @@ impl Ready<'_> {
                 name: plan.source.slots[slot].wire_name.clone(),
                 message: misfit(&values[slot], kind),
             }),
+            None if self.by_caller && error::is_denied(&error) => {
+                Failed::Own(ExecuteError::Denied(error::words(&error)))
+            }
             None => Failed::Database(error),
         }
     }

@@ -147,13 +147,32 @@ impl Shared {
         &self.options.zone
     }
 
+    /// Whether the login of a connection may assume each of the roles.
+    async fn check_roles(&self, connection: &Connection) -> Result<(), String> {
+        let of_callers = self.postgres.caller_roles.iter().map(|(_, role)| role);
+        for role in of_callers.chain(&self.postgres.role) {
+            connection.client.batch_execute("begin").await.map_err(|error| error::words(&error))?;
+            let assumed = apart::assume_locally(connection, Some(role.as_str())).await;
+            assumed.map_err(|failed| failed.into_error().to_string())?;
+            connection.client.batch_execute("rollback").await.map_err(|error| error::words(&error))?;
+        }
+        Ok(())
+    }
+
+    /// Whether the database refuses something to this caller that it lets others do.
+    fn decides_by_caller(&self, plan: &Plan) -> bool {
+        self.postgres.row_level_security || self.role_of_caller(plan).is_some()
+    }
+
     /// The role that a request runs under; none for the login itself.
     fn role_of(&self, plan: &Plan) -> Option<&str> {
-        let held = |role: &String| {
-            plan.principal.as_ref().is_some_and(|principal| principal.roles.iter().any(|held| held == role))
-        };
-        let of_caller = self.postgres.caller_roles.iter().find(|(role, _)| held(role));
-        of_caller.map(|(_, role)| role).or(self.postgres.role.as_ref()).map(String::as_str)
+        self.role_of_caller(plan).or(self.postgres.role.as_deref())
+    }
+
+    fn role_of_caller(&self, plan: &Plan) -> Option<&str> {
+        let held = &plan.principal.as_ref()?.roles;
+        let of_caller = self.postgres.caller_roles.iter().find(|(role, _)| held.contains(role));
+        of_caller.map(|(_, role)| role.as_str())
     }
 }
 
@@ -232,6 +251,9 @@ impl Engine {
                     Ok(true) => {}
                     Ok(false) => return Err(format!("the database has no schema `{name}`")),
                     Err(error) => return Err(error::words(&error)),
+                }
+                if login.access() != Access::Own {
+                    shared.check_roles(&connection).await?;
                 }
             }
             Ok(())

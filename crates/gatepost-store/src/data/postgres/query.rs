@@ -6,9 +6,9 @@ use gatepost_rest::plan::{BindValue, Plan};
 use gatepost_rest::render::Flow;
 use gatepost_rest::source::BoundStatement;
 
-use super::lane::{Failed, Ready, found_out, ready};
+use super::lane::{Failed, Ready, find_out, ready};
 use super::pool::Lease;
-use super::resolve::Wanted;
+use super::resolve::{ETAG, Wanted};
 use super::row::owned;
 use super::rows::{Outlet, Writer};
 use super::transaction::{Closing, Mode, Opened, Opening, open};
@@ -16,8 +16,6 @@ use super::{Arc, Shared, change, fast, replica};
 use crate::data::reply::etag_text;
 use crate::data::{ExecuteError, Limits, Reply};
 
-/// The number of the `ETag` query among the statements of a source.
-pub(super) const ETAG: usize = usize::MAX;
 /// Beyond the database's own limit, before the connection is given up.
 pub(super) const GRACE: Duration = Duration::from_millis(500);
 /// Rows that are thrown away rather than the connection.
@@ -97,7 +95,7 @@ pub(super) async fn attempt(
 ) -> Result<Reply, Failed> {
     let values = plan.values.as_slice();
     if shared.postgres.pgbouncer {
-        keep_if_refused(find_out(shared, lease, plan).await, lease)?;
+        keep_if_refused(find_out(shared, lease, &[plan]).await, lease)?;
     }
     let queries = keep_if_refused(queries(shared, lease, plan, values).await, lease)?;
     let Queries { main, etag } = queries;
@@ -151,17 +149,6 @@ async fn queries<'v>(
         None => None,
     };
     Ok(Queries { main, etag })
-}
-
-/// Behind a pooler statements are found out before the first of them runs.
-pub(super) async fn find_out(shared: &Shared, lease: &Lease, plan: &Plan) -> Result<(), Failed> {
-    if let Some(query) = plan.source.query() {
-        found_out(shared, lease, plan, 0, || Wanted::rows(query, &plan.source)).await?;
-    }
-    if let Some(etag) = &plan.source.etag {
-        found_out(shared, lease, plan, ETAG, || wanted(etag, plan)).await?;
-    }
-    Ok(())
 }
 
 /// Runs a plan that reads inside a transaction that is already begun. Its answer must fit the buffer.

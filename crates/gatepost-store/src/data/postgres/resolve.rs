@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use gatepost_rest::definition::{ParameterType, SourceType};
 use gatepost_rest::render::{Columns, Zone};
-use gatepost_rest::source::{BoundStatement, CompiledSource};
+use gatepost_rest::source::{BoundStatement, CompiledSource, Step};
 use gatepost_rest::sql::Bind;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Column, Error, Statement};
@@ -16,10 +16,43 @@ use super::error::words;
 use super::infer::{Inferred, code, infer};
 use super::lane::Failed;
 use super::plain::{Facts, Moment, Watch, facts};
-use super::shape::{self, Cast};
+use super::shape;
 use crate::data::ExecuteError;
 
 const RESOLVED_MAX: usize = 8_192;
+
+/// The number of the `ETag` query among the statements of a source.
+pub(super) const ETAG: usize = usize::MAX;
+
+/// A statement of a source, by what it is there.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Part<'s> {
+    /// The rows of the answer.
+    Rows(&'s BoundStatement),
+    Change(&'s BoundStatement),
+    /// One value.
+    Value(&'s BoundStatement),
+}
+
+/// The statements of a source, with their numbers.
+pub(super) fn parts(source: &CompiledSource) -> impl Iterator<Item = (usize, Part<'_>)> {
+    let steps = source.steps.iter().map(|step| match step {
+        Step::Query(query) => Part::Rows(query),
+        Step::Change { statement, .. } => Part::Change(statement),
+        Step::Assign { expression, .. } => Part::Value(expression),
+    });
+    steps.enumerate().chain(source.etag.as_ref().map(|etag| (ETAG, Part::Value(etag))))
+}
+
+impl Part<'_> {
+    pub(super) fn wanted(self, source: &CompiledSource) -> Wanted {
+        match self {
+            Self::Rows(query) => Wanted::rows(query, source),
+            Self::Change(change) => Wanted::change(change, source),
+            Self::Value(query) => Wanted::query(query, source),
+        }
+    }
+}
 
 /// A statement to resolve.
 #[derive(Clone, Debug)]
@@ -161,6 +194,8 @@ pub(super) struct Resolved {
     pub(super) kinds: Vec<Type>,
     /// What the server said of the columns, to notice that a table changed.
     shape: Vec<(String, Type)>,
+    /// Types of its columns that the driver asks the server about.
+    pub(super) asked_for: Vec<Type>,
     /// Whether it is cut to one row.
     pub(super) single: bool,
     /// Whether it is cut to a page.
@@ -312,14 +347,13 @@ pub(super) async fn resolve(desk: &Desk<'_>, wanted: &Wanted, zone: &Zone) -> Re
     let names = statement.columns().iter().map(|column| column.name().to_owned()).collect();
     let described = statement.columns().iter().map(|column| (column.name(), None));
     let columns = Columns::describe(described, &wanted.quoted, zone);
-    let casts = shape::casts(statement.columns(), desk.in_transaction);
-    let kinds = statement.columns().iter().zip(&casts).map(|(column, cast)| cast.kind(column)).collect();
+    let kinds = statement.columns().iter().map(shape::kind_of).collect();
     let mut changed = false;
-    if casts.iter().any(|cast| *cast != Cast::None) {
+    if statement.columns().iter().any(shape::needs_cast) {
         if wanted.call {
-            return Err(Unresolved::Own(shape::no_cast(statement.columns(), &casts)));
+            return Err(Unresolved::Own(shape::no_cast(statement.columns())));
         }
-        text = shape::wrap(&text, &casts, wanted.change);
+        text = shape::wrap(&text, statement.columns(), wanted.change);
         changed = true;
     }
     if wanted.single {
@@ -343,6 +377,7 @@ pub(super) async fn resolve(desk: &Desk<'_>, wanted: &Wanted, zone: &Zone) -> Re
         columns,
         kinds,
         shape: shape_of(&statement),
+        asked_for: shape::asked_for(statement.columns()),
         single: wanted.single,
         paged: wanted.paged,
         row_bytes_max: shape::row_bytes_max(statement.columns()),

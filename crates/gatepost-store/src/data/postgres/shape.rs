@@ -13,67 +13,34 @@ const FIXED_BYTES_MAX: u64 = 128;
 /// Names and labels of enumerations have 63 bytes.
 const NAME_LENGTH_MAX: u64 = 64;
 
-/// How a column is made readable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cast {
-    /// It is.
-    None,
-    /// As text.
-    Text,
-    /// As an array of texts.
-    Texts,
-    /// As a row without a type of its own, which has the same bytes.
-    Record,
-    /// As an array of such rows.
-    Records,
+/// Whether a column has to be cast to text, so that its values can be read.
+pub(super) fn needs_cast(column: &Column) -> bool {
+    !value::is_known(column.type_())
 }
 
-impl Cast {
-    fn suffix(self) -> &'static str {
-        match self {
-            Self::None => "",
-            Self::Text => "::text",
-            Self::Texts => "::text[]",
-            Self::Record => "::record",
-            Self::Records => "::record[]",
+/// How the values of a column are read, after the cast.
+pub(super) fn kind_of(column: &Column) -> Type {
+    if needs_cast(column) { Type::TEXT } else { column.type_().clone() }
+}
+
+/// Types that the driver asks the server about before it gives a row.
+pub(super) fn asked_for(columns: &[Column]) -> Vec<Type> {
+    let mut asked: Vec<Type> = Vec::new();
+    for column in columns {
+        let kind = column.type_();
+        if Type::from_oid(kind.oid()).is_none() && !asked.contains(kind) {
+            asked.push(kind.clone());
         }
     }
-
-    /// How the values of the column are read then.
-    pub(super) fn kind(self, column: &Column) -> Type {
-        match self {
-            Self::None | Self::Record | Self::Records => column.type_().clone(),
-            Self::Text => Type::TEXT,
-            Self::Texts => Type::TEXT_ARRAY,
-        }
-    }
+    asked
 }
 
-/// The casts for columns. `built_in`: the driver must meet no types but those that it knows.
-pub(super) fn casts(columns: &[Column], built_in: bool) -> Vec<Cast> {
-    columns.iter().map(|column| cast(column.type_(), built_in)).collect()
-}
-
-fn cast(kind: &Type, built_in: bool) -> Cast {
-    if !value::is_known(kind) {
-        return Cast::Text;
-    }
-    if !built_in || Type::from_oid(kind.oid()).is_some() {
-        return Cast::None;
-    }
-    match kind.kind() {
-        Kind::Composite(_) => Cast::Record,
-        Kind::Array(element) if matches!(element.kind(), Kind::Composite(_)) => Cast::Records,
-        Kind::Array(_) => Cast::Texts,
-        _ => Cast::Text,
-    }
-}
-
-/// The statement with its columns cast.
-pub(super) fn wrap(text: &str, casts: &[Cast], change: bool) -> String {
-    let names: Vec<String> = (1..=casts.len()).map(|number| format!("c{number}")).collect();
+/// The statement with columns cast where they need it.
+pub(super) fn wrap(text: &str, columns: &[Column], change: bool) -> String {
+    let names: Vec<String> = (1..=columns.len()).map(|number| format!("c{number}")).collect();
+    let cast = |column| if needs_cast(column) { "::text" } else { "" };
     let shown: Vec<String> =
-        names.iter().zip(casts).map(|(name, cast)| format!("q.{name}{}", cast.suffix())).collect();
+        names.iter().zip(columns).map(|(name, column)| format!("q.{name}{}", cast(column))).collect();
     let (names, shown) = (names.join(", "), shown.join(", "));
     if change {
         format!("with q({names}) as (\n{text}\n) select {shown} from q")
@@ -83,9 +50,9 @@ pub(super) fn wrap(text: &str, casts: &[Cast], change: bool) -> String {
 }
 
 /// A procedure's values cannot be cast by what stands around its call.
-pub(super) fn no_cast(columns: &[Column], casts: &[Cast]) -> ExecuteError {
-    let named = columns.iter().zip(casts).find(|(_, cast)| **cast != Cast::None);
-    let (name, kind) = named.map_or(("", ""), |(column, _)| (column.name(), column.type_().name()));
+pub(super) fn no_cast(columns: &[Column]) -> ExecuteError {
+    let named = columns.iter().find(|column| needs_cast(column));
+    let (name, kind) = named.map_or(("", ""), |column| (column.name(), column.type_().name()));
     ExecuteError::NotRunnable(format!(
         "the procedure's value `{name}` is of type {kind}, which cannot be shown; give it a type such as text"
     ))

@@ -161,7 +161,8 @@ impl Identity {
 
 /// `gatepost.client_id`, `gatepost.roles` and `gatepost.claims`.
 fn settings(principal: Option<&Principal>) -> [String; 3] {
-    let Some(principal) = principal else { return [String::new(), "[]".into(), "{}".into()] };
+    let somebody = principal.filter(|principal| !principal.name.is_empty());
+    let Some(principal) = somebody else { return [String::new(), "[]".into(), "{}".into()] };
     let roles = serde_json::Value::from(principal.roles.clone());
     let claims = serde_json::json!({ "client_id": principal.name, "roles": roles });
     // A NUL character cannot travel, and no name has one.
