@@ -1,15 +1,32 @@
 //! The logs keep what they are told, within their limits, and nothing that could forge a line.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use super::{AccessRecord, LogLimits, LogStore, MIGRATIONS, clean, writer};
 use crate::database::Database;
 
-fn file(name: &str) -> std::path::PathBuf {
-    let path = std::env::temp_dir().join(format!("gatepost-logs-{name}-{}.db", std::process::id()));
-    let _ = std::fs::remove_file(&path);
-    path
+/// A folder for a file of logs, gone after the test with all that SQLite puts beside it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("gatepost-logs-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.join("logs.db")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 const LIMITS: LogLimits = LogLimits { age_days: 1, size_bytes: 1 << 30 };
@@ -39,7 +56,8 @@ fn control_characters_are_escaped_and_long_texts_are_cut() {
 
 #[test]
 fn what_was_noted_can_be_read_after_a_flush() {
-    let path = file("flush");
+    let folder = Folder::new("flush");
+    let path = folder.file();
     let logs = LogStore::open(&path, LIMITS).unwrap();
     for n in 0..5_000 {
         logs.note_access(record(n, format!("/{n}")));
@@ -48,12 +66,12 @@ fn what_was_noted_can_be_read_after_a_flush() {
     let newest = logs.list_access(2).unwrap();
     assert_eq!(newest[0], record(4_999, "/4999".into()));
     drop(logs);
-    let _ = std::fs::remove_file(path);
 }
 
 #[test]
 fn the_oldest_records_go_when_the_file_is_too_large_or_they_are_too_old() {
-    let path = file("limits");
+    let folder = Folder::new("limits");
+    let path = folder.file();
     let logs = LogStore::open(&path, LIMITS).unwrap();
     let day = 86_400_000;
     for n in 0..2_000 {
@@ -71,5 +89,4 @@ fn the_oldest_records_go_when_the_file_is_too_large_or_they_are_too_old() {
     assert!(left.len() < 1_500 && !left.is_empty(), "{}", left.len());
     assert!(left.iter().all(|record| record.at_ms > day));
     drop(logs);
-    let _ = std::fs::remove_file(path);
 }

@@ -292,6 +292,31 @@ fn reference_pages_say_what_the_program_has() {
 }
 
 #[test]
+fn tests_that_run_once_stand_apart_and_say_why() {
+    let script = fs::read_to_string(root().join("script/test")).unwrap();
+    let mut broken = Vec::new();
+    for name in ["on_sqlite", "on_postgres", "once"] {
+        if !script.contains(&format!("--skip {name}::")) {
+            broken.push(format!("script/test: {name} is run twice"));
+        }
+        for path in files_below(&root().join("crates/gatepost/tests/it")) {
+            let text = fs::read_to_string(&path).unwrap();
+            let is_it =
+                path.file_stem().is_some_and(|stem| stem == name) || path.ends_with(format!("{name}/mod.rs"));
+            if is_it && !text.starts_with("//! ") {
+                broken.push(format!("{}: no `//!` at its head", relative(&path)));
+            }
+            for inside in text.split(&format!("\nmod {name} {{\n")).skip(1) {
+                if !inside.trim_start().starts_with("//! ") {
+                    broken.push(format!("{}: no `//!` in mod {name}", relative(&path)));
+                }
+            }
+        }
+    }
+    assert_none(&broken);
+}
+
+#[test]
 fn no_file_names_the_machine_it_was_written_on() {
     // Spelled in halves, so that this file passes.
     let paths = [["/wo", "rk/"], ["/ro", "ot/"], ["/ho", "me/"], ["/Us", "ers/"], ["crates.io-", "1949"]];
