@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio_postgres::config::TargetSessionAttrs;
@@ -108,10 +109,8 @@ impl Login {
             Access::Share => settings.push(("statement_timeout", SHARE_MS.to_string())),
             // A single change runs under this limit, without a transaction of its own.
             Access::Write => {
-                let write_ms = options.write_time.as_millis().max(4);
-                settings.push(("statement_timeout", write_ms.to_string()));
-                // Before that, so that who waits in a queue is told to come back and not that it was slow.
-                settings.push(("lock_timeout", (write_ms * 3 / 4).to_string()));
+                settings.push(("statement_timeout", options.write_time.as_millis().max(1).to_string()));
+                settings.push(("lock_timeout", lock_ms(options.write_time)));
                 // Of several servers the driver takes one that is not set to read only: it must be seen as it is.
                 if !place.wants_writable() {
                     settings.push(("default_transaction_read_only", "off".into()));
@@ -437,6 +436,12 @@ impl Drop for Connection {
 /// A function, a table or a column that the server does not know.
 fn is_unknown(code: &SqlState) -> bool {
     [SqlState::UNDEFINED_FUNCTION, SqlState::UNDEFINED_TABLE, SqlState::UNDEFINED_COLUMN].contains(code)
+}
+
+/// How long a change that may take this time waits for a lock: less, so that who waits in a queue is told to come back and
+/// not that it was slow.
+pub(super) fn lock_ms(time: Duration) -> String {
+    (time.as_millis() * 3 / 4).max(1).to_string()
 }
 
 /// A name as SQL writes it.

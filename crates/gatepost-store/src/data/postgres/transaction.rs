@@ -13,7 +13,7 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error, Row, RowStream, SimpleQueryStream, Statement};
 
 use super::clean::COMMIT_POOLED;
-use super::connect::{Access, Connection, IDLE_MS, literal, quoted};
+use super::connect::{Access, Connection, IDLE_MS, literal, lock_ms, quoted};
 use super::lane::{Failed, Ready};
 use super::pool::Lease;
 use super::{Arc, Shared};
@@ -136,6 +136,9 @@ fn text(shared: &Shared, plan: &Plan, access: Access, mode: Mode, left: Duration
     let pooled = shared.postgres.pgbouncer;
     if pooled || access != Access::Write || !is_usual(shared, left) {
         set("statement_timeout", &left.as_millis().max(1).to_string());
+        if matches!(mode, Mode::Write | Mode::Checked) {
+            set("lock_timeout", &lock_ms(left));
+        }
     }
     if pooled {
         // A pooler knows no settings of connections.

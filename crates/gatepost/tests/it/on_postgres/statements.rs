@@ -198,7 +198,7 @@ async fn statements_that_take_too_long_are_ended_and_change_nothing() {
         ) != "0"
     });
     let (status, text) = shop.ask(Method::POST, "lock", None).await;
-    assert_eq!(status, StatusCode::GATEWAY_TIMEOUT, "{text}");
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{text}");
     holder.join().unwrap();
     let (status, text) = shop.ask(Method::POST, "lock", None).await;
     assert_eq!((status, text.as_str()), (StatusCode::OK, "{\"rowsAffected\":1}"));

@@ -67,7 +67,9 @@ impl Holder {
         })
         .await;
         assert_eq!(locked(server, &self.revoked).await, StatusCode::UNAUTHORIZED);
-        assert!(server.log_text().contains("every token issued so far has ended"));
+        // It is told once it is done.
+        let told = || server.log_text().contains("every token issued so far has ended");
+        eventually("the log says so", told);
     }
 }
 
