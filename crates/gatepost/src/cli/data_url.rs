@@ -44,8 +44,12 @@ pub(super) fn section<T>(
     let makes_logins = administrator.may_make_logins().with_context(context)?;
     check_schema(&administrator, schema, wanted, makes_logins).with_context(context)?;
     if makes_logins {
+        let (logins, names) = interrupted(folder, schema, &place, &url).map_or_else(
+            || (DataLogins::new(schema, new_password), Names::Free),
+            |known| (known, Names::Ours),
+        );
         return administrator.provision(|provision| {
-            let logins = provision.data(DataLogins::new(schema, new_password), Names::Free)?;
+            let logins = provision.data(logins, names)?;
             private_files(folder, login_files::of_data(&logins, &url), || {
                 keep(&login_files::data_section(schema, None))
             })
@@ -66,6 +70,16 @@ pub(super) fn section<T>(
         provision.own_schema(schema)?;
         keep_login(folder, schema, &url, keep)
     })
+}
+
+/// The logins that a run made which ended before the catalog's was there: they are known to the folder's files only.
+fn interrupted(folder: &Path, schema: &str, place: &PostgresPlace, url: &str) -> Option<DataLogins> {
+    let known = login_files::known_data(folder, schema, place).ok().flatten()?;
+    let opens = |url: &str| {
+        let place = postgres_place(url.trim(), folder).ok()?;
+        Administrator::connect(&place).and_then(|login| login.may_make_logins()).ok()
+    };
+    login_files::of_data(&known, url).iter().all(|(_, url)| opens(url).is_some()).then_some(known)
 }
 
 /// Refuses a place that the installation in the folder does not have.

@@ -80,6 +80,7 @@ mod on_postgres {
 
     use super::*;
     use crate::postgres::{Cluster, psql};
+    use crate::process::eventually;
     use crate::server::gatepost;
 
     /// A database of one's own as the administrator, and as a login that makes logins and schemas there.
@@ -167,6 +168,10 @@ mod on_postgres {
             std::thread::sleep(std::time::Duration::from_millis(age_ms));
             let _ = child.kill();
             interrupted += usize::from(!child.wait().unwrap().success());
+            // What was on its way to the server is done there, or not, before anybody comes back.
+            let backends = "select count(*) from pg_stat_activity
+                             where backend_type = 'client backend' and pid <> pg_backend_pid()";
+            eventually("its connections end", || cluster.sql("postgres", backends) == "0");
         }
         assert!(interrupted > 0);
         call(&arguments).ok();
