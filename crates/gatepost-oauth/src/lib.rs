@@ -29,7 +29,10 @@ pub use client_authentication::{AuthenticationMethod, Presented, presented};
 pub use error::{OauthError, OauthErrorBody, OauthErrorCode};
 pub use form::Form;
 pub use introspection::{ActiveToken, IntrospectionResponse};
-pub use keys::{KeyFile, KeyRing, KeyRingError, Pepper, SealingKey, VaultKey};
+pub use keys::{
+    KeyFile, KeyRing, KeyRingError, LocalKeys, NONCE_LENGTH, Pepper, SealedRing, SealingKey, UnsealError,
+    VaultKey, WrappingKey,
+};
 pub use metadata::{AuthorizationServerMetadata, ProtectedResourceMetadata};
 pub use revocation::{TokenQuery, TokenTypeHint};
 pub use scope::{ScopeError, Scopes};

@@ -16,11 +16,17 @@ pub struct KeyFile {
     /// 16 random bytes, base64url without padding: the ring's identity.
     pub ring_id: String,
     /// Keys that access tokens are sealed under.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sealing: Vec<SealingKeyEntry>,
     /// Keys that digests of client secrets are made under.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pepper: Vec<DatedKey>,
     /// Keys that stored secrets are encrypted under.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub vault: Vec<DatedKey>,
+    /// Keys that a ring in the catalog is sealed under.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wrapping: Vec<DatedKey>,
 }
 
 /// A sealing key in the file.
@@ -57,14 +63,21 @@ pub struct KeyText(String);
 impl KeyFile {
     /// The form that this program writes and reads.
     pub const VERSION: u32 = 1;
+
+    pub(super) fn empty(ring_id: String) -> Self {
+        let (sealing, pepper, vault, wrapping) = Default::default();
+        Self { version: Self::VERSION, ring_id, sealing, pepper, vault, wrapping }
+    }
+
+    pub(super) fn check_version(&self) -> Result<(), KeyRingError> {
+        if self.version == Self::VERSION { Ok(()) } else { Err(KeyRingError::Version(self.version)) }
+    }
 }
 
 impl KeyRing {
-    /// Reads the content of a key file, strictly.
+    /// Reads a ring, strictly.
     pub fn from_file(file: &KeyFile) -> Result<Self, KeyRingError> {
-        if file.version != KeyFile::VERSION {
-            return Err(KeyRingError::Version(file.version));
-        }
+        file.check_version()?;
         let ring_id = decode(&file.ring_id).ok_or(KeyRingError::RingId)?;
         check_ids("sealing", file.sealing.iter().map(|key| key.id))?;
         check_ids("pepper", file.pepper.iter().map(|key| key.id))?;
@@ -98,15 +111,19 @@ impl KeyRing {
             created_ms: key.created_ms,
             active_from_ms: key.active_from_ms,
         });
-        let dated = |id, bytes, created_ms| DatedKey { id, key: KeyText::of(bytes), created_ms };
         KeyFile {
             version: KeyFile::VERSION,
             ring_id: URL_SAFE_NO_PAD.encode(self.ring_id),
             sealing: sealing.collect(),
             pepper: self.peppers.iter().map(|key| dated(key.id, &key.bytes, key.created_ms)).collect(),
             vault: self.vault.iter().map(|key| dated(key.id, &key.bytes, key.created_ms)).collect(),
+            wrapping: Vec::new(),
         }
     }
+}
+
+pub(super) fn dated(id: u32, bytes: &KeyBytes, created_ms: i64) -> DatedKey {
+    DatedKey { id, key: KeyText::of(bytes), created_ms }
 }
 
 impl KeyText {
@@ -114,7 +131,7 @@ impl KeyText {
         Self(URL_SAFE_NO_PAD.encode(bytes.as_slice()))
     }
 
-    fn read(&self, kind: &'static str, id: u32) -> Result<KeyBytes, KeyRingError> {
+    pub(super) fn read(&self, kind: &'static str, id: u32) -> Result<KeyBytes, KeyRingError> {
         decode::<KEY_LENGTH>(&self.0).map(KeyBytes).ok_or(KeyRingError::Key { kind, id })
     }
 }
@@ -132,14 +149,14 @@ impl std::fmt::Debug for KeyText {
 }
 
 /// Decodes exactly `N` bytes of strict base64url.
-fn decode<const N: usize>(text: &str) -> Option<Zeroizing<[u8; N]>> {
+pub(super) fn decode<const N: usize>(text: &str) -> Option<Zeroizing<[u8; N]>> {
     let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(text).ok()?);
     let mut exact = Zeroizing::new([0; N]);
     (bytes.len() == N).then(|| exact.copy_from_slice(&bytes))?;
     Some(exact)
 }
 
-fn check_ids(kind: &'static str, ids: impl Iterator<Item = u32>) -> Result<(), KeyRingError> {
+pub(super) fn check_ids(kind: &'static str, ids: impl Iterator<Item = u32>) -> Result<(), KeyRingError> {
     let mut ids: Vec<u32> = ids.collect();
     ids.sort_unstable();
     match ids.first() {

@@ -3,17 +3,24 @@
 //! Three kinds: sealing keys for access tokens, peppers for client secrets, vault keys for what must be read
 //! again. The newest of a kind is used for new values, the older ones for values that exist. Ids are never
 //! used twice.
+//!
+//! The ring is in a key file, or, for several nodes, in the catalog, sealed under a wrapping key that is in the key
+//! file of each node: [`LocalKeys`].
 
+mod aead;
 mod file;
 #[cfg(test)]
 mod tests;
+mod wrapping;
 
 use aws_lc_rs::{digest, hmac};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
+pub use aead::NONCE_LENGTH;
 pub use file::{DatedKey, KeyFile, KeyText, SealingKeyEntry};
+pub use wrapping::{LocalKeys, SealedRing, UnsealError, WrappingKey};
 
 /// Length of every key in bytes.
 pub const KEY_LENGTH: usize = 32;
@@ -112,6 +119,10 @@ impl KeyRing {
     pub fn generate(random: Random<'_>, now_ms: i64) -> Self {
         let mut ring_id = [0; 16];
         random(&mut ring_id);
+        Self::generate_for(ring_id, random, now_ms)
+    }
+
+    fn generate_for(ring_id: [u8; 16], random: Random<'_>, now_ms: i64) -> Self {
         Self {
             ring_id,
             sealing: vec![SealingKey::new(1, KeyBytes::random(random), now_ms, now_ms)],
@@ -122,12 +133,7 @@ impl KeyRing {
 
     /// Tells this ring from any other; stays the same when keys are rotated. The catalog keeps it.
     pub fn fingerprint(&self) -> String {
-        let mut context = digest::Context::new(&digest::SHA256);
-        context.update(b"gatepost key ring\0");
-        context.update(&self.ring_id);
-        let mut text = URL_SAFE_NO_PAD.encode(context.finish());
-        text.truncate(22);
-        text
+        fingerprint(&self.ring_id)
     }
 
     /// The key that seals now: of those that are active the newest; before any is active, the first to be.
@@ -297,9 +303,8 @@ impl VaultKey {
         self.created_ms
     }
 
-    /// The secret bytes, for AES-256-GCM.
-    pub(crate) fn as_slice(&self) -> &[u8] {
-        self.bytes.as_slice()
+    pub(crate) fn bytes(&self) -> &KeyBytes {
+        &self.bytes
     }
 }
 
@@ -319,6 +324,15 @@ impl std::fmt::Debug for KeyBytes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("[redacted]")
     }
+}
+
+fn fingerprint(ring_id: &[u8; 16]) -> String {
+    let mut context = digest::Context::new(&digest::SHA256);
+    context.update(b"gatepost key ring\0");
+    context.update(ring_id);
+    let mut text = URL_SAFE_NO_PAD.encode(context.finish());
+    text.truncate(22);
+    text
 }
 
 fn next_id(kind: &'static str, ids: impl Iterator<Item = u32>) -> Result<u32, KeyRingError> {

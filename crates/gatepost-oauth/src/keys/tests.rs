@@ -79,7 +79,7 @@ fn sto_07_debug_shows_no_key() {
         assert!(!printed.contains(line.trim_matches('"')), "{printed}");
     }
     for bytes in
-        [ring.sealing[0].bytes.as_slice(), ring.peppers[0].bytes.as_slice(), ring.vault[0].as_slice()]
+        [ring.sealing[0].bytes.as_slice(), ring.peppers[0].bytes.as_slice(), ring.vault[0].bytes.as_slice()]
     {
         assert!(!printed.contains(&format!("{bytes:?}")), "{printed}");
     }

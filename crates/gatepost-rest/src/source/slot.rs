@@ -39,6 +39,17 @@ pub enum SlotSource {
     Unset,
 }
 
+impl SlotSource {
+    /// Whether its value is what the caller sent.
+    pub fn is_callers(&self) -> bool {
+        match self {
+            Self::Request | Self::Header(_) => true,
+            Self::Implicit(implicit) => implicit.is_body() || *implicit == Implicit::ContentType,
+            Self::Unset => false,
+        }
+    }
+}
+
 /// A bind that the server fills or takes (ORDS Developer's Guide, "Implicit Parameters").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Implicit {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::key_ring;
 use super::store::{MIGRATIONS, edits_between, read_since, write};
 use super::{Catalog, CatalogStore, Change, CommitError, DatabaseError};
 use crate::database::{Access, CatalogPlace, Database, Parameter, Row, Transaction};
@@ -45,7 +46,7 @@ impl CatalogStore {
         change: &Change,
         random: &mut dyn FnMut() -> u64,
     ) -> Result<Self, CopyError> {
-        let target = Self { database: Database::open(place, &MIGRATIONS, true)? };
+        let target = Self::on(Database::open(place, &MIGRATIONS, true)?);
         let expected = self.database.transaction(Access::Read, |source| {
             target.database.transaction(Access::Write, |target| {
                 refuse_catalog(target, place)?;
@@ -89,21 +90,26 @@ fn copy_rows(
         "select key_fingerprint, created_at_ms from catalog_state where id = 1",
         &[],
         &mut |row| {
-            target
-                .execute(
-                    "insert into catalog_state (id, revision, revocations, next_id, key_fingerprint, created_at_ms)
-                 values (1, $1, $2, $3, $4, $5)",
-                    &[
-                        Parameter::Integer(revision),
-                    Parameter::Integer(changed.revocations.revision as i64),
-                        Parameter::Integer(next_id),
-                        Parameter::Text(&row.text(0)?),
-                        Parameter::Integer(row.integer(1)?),
-                    ],
-                )
-                .map(|_| ())
+            let state = [
+                Parameter::Integer(revision),
+                Parameter::Integer(changed.revocations.revision as i64),
+                Parameter::Integer(next_id),
+                Parameter::Text(&row.text(0)?),
+                Parameter::Integer(row.integer(1)?),
+                Parameter::Integer(changed.key_revision as i64),
+            ];
+            let made = target.execute(
+                "insert into catalog_state
+               (id, revision, revocations, next_id, key_fingerprint, created_at_ms, key_revision)
+             values (1, $1, $2, $3, $4, $5, $6)",
+                &state,
+            );
+            made.map(|_| ())
         },
     )?;
+    if let Some(ring) = key_ring::read(source)? {
+        key_ring::write(target, &ring)?;
+    }
     copy_table(
         source,
         target,

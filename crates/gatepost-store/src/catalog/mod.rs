@@ -4,9 +4,11 @@
 //! what differs in one transaction and refuses when somebody else was first.
 
 mod copy;
+mod key_ring;
 mod object;
 mod revocation;
 mod store;
+mod succession;
 #[cfg(test)]
 mod tests;
 
@@ -22,7 +24,7 @@ pub use crate::database::{
 };
 pub use copy::CopyError;
 pub use revocation::{REVOCATION_GRACE_MS, Revocations, RevokedToken, TokenId};
-pub use store::CatalogStore;
+pub use store::{CatalogStore, Refreshed};
 
 /// Everything that a schema publishes, locks and admits, for all schemas. Cloning shares the objects.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -45,6 +47,8 @@ pub struct Catalog {
     pub clients: BTreeMap<Id, Arc<Client>>,
     /// Tokens revoked one by one.
     pub revocations: Arc<Revocations>,
+    /// Counts the changes of the keys, when those are in the catalog; else 0.
+    pub key_revision: u64,
 }
 
 /// Who changes the catalog, from where, and when.
@@ -125,7 +129,15 @@ impl Catalog {
 
     /// Whether this is an earlier state than that one: a catalog only goes back when a backup takes its place.
     pub fn is_older_than(&self, other: &Self) -> bool {
-        self.revision < other.revision || self.revocations.revision < other.revocations.revision
+        self.revision < other.revision
+            || self.revocations.revision < other.revocations.revision
+            || self.key_revision < other.key_revision
+    }
+
+    /// Whether both are of one revision and hold the same.
+    fn has_definitions_of(&self, other: &Self) -> bool {
+        let revocations = Arc::clone(&self.revocations);
+        *self == Self { revocations, ..other.clone() }
     }
 
     /// The schema of this name (lower case).

@@ -1,53 +1,88 @@
 //! Reading and writing the catalog.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use gatepost_oauth::SealedRing;
 use gatepost_rest::definition::Id;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::key_ring;
 use super::object::{Object, ObjectKind};
 use super::revocation::{self, REVOCATION_GRACE_MS, Revocations, RevokedToken, TokenId};
+use super::succession::{Seen, find_committed_ms, follows};
 use super::{Catalog, Change, CommitError, HistoryEntry};
 use crate::database::{
-    Access, CatalogPlace, Database, DatabaseError, Listener, Migration, Parameter, Transaction,
+    Access, CatalogPlace, Database, DatabaseError, Lineage, Listener, Migration, Parameter, Transaction,
 };
 
-pub(super) const MIGRATIONS: [Migration; 1] = [Migration {
-    version: 1,
-    sqlite: include_str!("../../migrations/sqlite/catalog_0001.sql"),
-    postgres: Some(include_str!("../../migrations/postgres/catalog_0001.sql")),
-}];
+pub(super) const MIGRATIONS: [Migration; 2] = [
+    Migration {
+        version: 1,
+        sqlite: include_str!("../../migrations/sqlite/catalog_0001.sql"),
+        postgres: Some(include_str!("../../migrations/postgres/catalog_0001.sql")),
+    },
+    Migration {
+        version: 2,
+        sqlite: include_str!("../../migrations/sqlite/catalog_0002.sql"),
+        postgres: Some(include_str!("../../migrations/postgres/catalog_0002.sql")),
+    },
+];
 
 /// The stored catalog. All calls block; none takes longer than the database's busy time-out.
 #[derive(Debug)]
 pub struct CatalogStore {
     pub(super) database: Database,
+    seen: Mutex<Seen>,
+}
+
+/// A catalog that is not what was known.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refreshed {
+    /// What it is now.
+    pub catalog: Catalog,
+    /// Whether it came of what was known. Otherwise it may lack what was acknowledged, revocations too.
+    pub follows: bool,
 }
 
 impl CatalogStore {
+    pub(super) fn on(database: Database) -> Self {
+        Self { database, seen: Mutex::default() }
+    }
+
     /// Makes a new, empty catalog that belongs to the keys with this fingerprint, or finishes one whose making was
-    /// interrupted. An existing one is left as it is.
-    pub fn create(place: &CatalogPlace, key_fingerprint: &str, now_ms: i64) -> Result<Self, DatabaseError> {
-        let store = Self { database: Database::open(place, &MIGRATIONS, true)? };
+    /// interrupted. An existing one is left as it is. `ring` is kept with it; without one the keys are elsewhere.
+    pub fn create(
+        place: &CatalogPlace,
+        key_fingerprint: &str,
+        now_ms: i64,
+        ring: Option<&SealedRing>,
+    ) -> Result<Self, DatabaseError> {
+        let store = Self::on(Database::open(place, &MIGRATIONS, true)?);
         store.database.transaction(Access::Write, |transaction| {
-            transaction.execute(
-                "insert into catalog_state (id, revision, revocations, next_id, key_fingerprint, created_at_ms)
-                 values (1, 0, 0, $1, $2, $3) on conflict (id) do nothing",
+            let made = transaction.execute(
+                "insert into catalog_state
+                   (id, revision, revocations, next_id, key_fingerprint, created_at_ms, key_revision)
+                 values (1, 0, 0, $1, $2, $3, $4) on conflict (id) do nothing",
                 &[
                     Parameter::Integer(Catalog::FIRST_ID as i64),
                     Parameter::Text(key_fingerprint),
                     Parameter::Integer(now_ms),
+                    Parameter::Integer(ring.map_or(0, |ring| ring.revision as i64)),
                 ],
-            )
+            )?;
+            match ring {
+                Some(ring) if made == 1 => key_ring::write(transaction, ring),
+                _ => Ok(()),
+            }
         })?;
         Ok(store)
     }
 
     /// Opens an existing catalog and brings its tables to the newest version.
     pub fn open(place: &CatalogPlace) -> Result<Self, DatabaseError> {
-        let store = Self { database: Database::open(place, &MIGRATIONS, false)? };
+        let store = Self::on(Database::open(place, &MIGRATIONS, false)?);
         store.key_fingerprint()?;
         Ok(store)
     }
@@ -66,21 +101,58 @@ impl CatalogStore {
 
     /// Reads the whole catalog.
     pub fn load(&self) -> Result<Catalog, DatabaseError> {
-        self.database.transaction(Access::Read, |transaction| read_since(transaction, &Catalog::default()))
+        let (catalog, seen) = self.database.transaction(Access::Read, |transaction| {
+            let lineage = transaction.lineage()?;
+            let catalog = read_since(transaction, &Catalog::default())?;
+            let committed_ms = find_committed_ms(transaction, catalog.revision)?;
+            let seen = Seen::new(lineage, catalog.revision, committed_ms);
+            Ok::<_, DatabaseError>((catalog, seen))
+        })?;
+        *self.seen() = seen;
+        Ok(catalog)
     }
 
-    /// What the catalog is now, if it is not what `known` says: only rows changed since are read.
-    pub fn refresh(&self, known: &Catalog) -> Result<Option<Catalog>, DatabaseError> {
-        self.database.transaction(Access::Read, |transaction| {
+    /// What the catalog is now, if it is not what `known` says: only rows changed since are read, unless it is a
+    /// backup or on a server that took over.
+    pub fn refresh(&self, known: &Catalog) -> Result<Option<Refreshed>, DatabaseError> {
+        let before = self.seen().clone();
+        let found = self.database.transaction(Access::Read, |transaction| {
+            let lineage = transaction.lineage()?;
+            if before.is_elsewhere(lineage.as_ref()) {
+                return read_after_takeover(transaction, known, &before, lineage).map(Some);
+            }
             let state = State::read(transaction)?;
             let (revision, revocations) = (known.revision, known.revocations.revision);
-            if state.revision == revision && state.revocations == revocations {
+            let same = state.revision == revision && state.revocations == revocations;
+            if same && state.key_revision == known.key_revision {
                 return Ok(None);
             }
-            let older = state.revision < revision || state.revocations < revocations;
+            let older = state.revision < revision
+                || state.revocations < revocations
+                || state.key_revision < known.key_revision;
             let known = if older { &Catalog::default() } else { known };
-            read_since(transaction, known).map(Some)
-        })
+            let catalog = read_since(transaction, known)?;
+            let committed_ms = find_committed_ms(transaction, catalog.revision)?;
+            let seen = Seen::new(lineage, catalog.revision, committed_ms);
+            Ok::<_, DatabaseError>(Some((Refreshed { catalog, follows: !older }, seen)))
+        })?;
+        let Some((refreshed, seen)) = found else { return Ok(None) };
+        *self.seen() = seen;
+        Ok(Some(refreshed))
+    }
+
+    /// When the commit of this revision was made, as the history says.
+    pub fn find_committed_ms(&self, revision: u64) -> Result<Option<i64>, DatabaseError> {
+        self.database.transaction(Access::Read, |transaction| find_committed_ms(transaction, revision))
+    }
+
+    /// The same for the commit that was read or written last, from memory.
+    pub fn seen_committed_ms(&self, revision: u64) -> Option<i64> {
+        self.seen().committed_ms(revision)
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The version of the catalog's tables.
@@ -111,7 +183,13 @@ impl CatalogStore {
         if edits.is_empty() && changed.next_id == base.next_id {
             return Ok(changed.clone());
         }
-        self.database.transaction(Access::Write, |transaction| {
+        let before = self.seen().clone();
+        let (committed, seen) = self.database.transaction(Access::Write, |transaction| {
+            let lineage = transaction.lineage()?;
+            if before.is_elsewhere(lineage.as_ref()) {
+                let (author, what) = ("a failover", "another server serves the catalog");
+                return Err(CommitError::Conflict { author: author.into(), what: what.into() });
+            }
             let revision = base.revision + 1;
             let moved = transaction.execute(
                 "update catalog_state set revision = $1, next_id = $2 where id = 1 and revision = $3",
@@ -129,8 +207,11 @@ impl CatalogStore {
             for edit in deletions.into_iter().chain(others) {
                 write(transaction, edit, revision, change)?;
             }
-            Ok(Catalog { revision, ..changed.clone() })
-        })
+            let seen = Seen::new(lineage, revision, (!edits.is_empty()).then_some(change.now_ms));
+            Ok((Catalog { revision, ..changed.clone() }, seen))
+        })?;
+        *self.seen() = seen;
+        Ok(committed)
     }
 
     /// Puts a token on the deny list. When this returns, the entry is on disk.
@@ -203,23 +284,44 @@ impl CatalogStore {
     }
 }
 
+/// The whole catalog on a server that took over, and whether it follows on what was known.
+fn read_after_takeover(
+    transaction: &dyn Transaction,
+    known: &Catalog,
+    before: &Seen,
+    lineage: Option<Lineage>,
+) -> Result<(Refreshed, Seen), DatabaseError> {
+    let catalog = read_since(transaction, &Catalog::default())?;
+    let same_commit = match before.committed_ms(known.revision) {
+        None => None,
+        known_ms => Some(find_committed_ms(transaction, known.revision)? == known_ms),
+    };
+    let now_ms = lineage.as_ref().map_or(0, |lineage| lineage.now_ms);
+    let follows = follows(known, &catalog, same_commit, now_ms);
+    let committed_ms = find_committed_ms(transaction, catalog.revision)?;
+    let seen = Seen::new(lineage, catalog.revision, committed_ms);
+    Ok((Refreshed { catalog, follows }, seen))
+}
+
 struct State {
     revision: u64,
     revocations: u64,
     next_id: Id,
+    key_revision: u64,
 }
 
 impl State {
     fn read(transaction: &dyn Transaction) -> Result<Self, DatabaseError> {
         let mut found = None;
         transaction.query(
-            "select revision, revocations, next_id from catalog_state where id = 1",
+            "select revision, revocations, next_id, key_revision from catalog_state where id = 1",
             &[],
             &mut |row| {
                 found = Some(Self {
                     revision: row.integer(0)? as u64,
                     revocations: row.integer(1)? as u64,
                     next_id: row.integer(2)? as u64,
+                    key_revision: row.integer(3)? as u64,
                 });
                 Ok(())
             },
@@ -230,7 +332,12 @@ impl State {
 
 pub(super) fn read_since(transaction: &dyn Transaction, known: &Catalog) -> Result<Catalog, DatabaseError> {
     let state = State::read(transaction)?;
-    let mut catalog = Catalog { revision: state.revision, next_id: state.next_id, ..known.clone() };
+    let mut catalog = Catalog {
+        revision: state.revision,
+        next_id: state.next_id,
+        key_revision: state.key_revision,
+        ..known.clone()
+    };
     let since = [Parameter::Integer(known.revision as i64)];
     let everything = known.revision == 0;
     let changed = if everything {

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use gatepost_oauth::{Client, ClientSecret, GrantType, SecretVerifier};
+use gatepost_oauth::{Client, ClientSecret, GrantType, SealedRing, SecretVerifier};
 use gatepost_rest::definition::{Audit, Role, Schema};
 
 use super::{
     Catalog, CatalogPlace, CatalogStore, Change, CommitError, CopyError, DatabaseError, PlaceOptions,
-    RevokedToken,
+    Refreshed, RevokedToken,
 };
-use crate::database::Access;
+use crate::database::{Access, Database};
 use crate::postgres;
 
 /// Each of these runs on both databases.
@@ -42,6 +42,8 @@ on_both!(
     of_commits_at_the_same_moment_one_is_first,
     a_catalog_that_is_not_there_is_not_made_by_looking,
     a_copy_is_whole_and_no_token_is_good_for_both,
+    of_two_rings_of_the_same_revision_one_is_kept,
+    a_catalog_of_the_first_version_is_brought_to_the_newest_with_what_it_holds,
 );
 
 /// A place for a catalog, gone after the test.
@@ -65,7 +67,7 @@ impl Home {
     }
 
     fn create(&self) -> CatalogStore {
-        CatalogStore::create(&self.place, "f", 0).unwrap()
+        CatalogStore::create(&self.place, "f", 0, None).unwrap()
     }
 
     fn open(&self) -> CatalogStore {
@@ -125,7 +127,7 @@ fn a_missing_broken_or_newer_file_is_refused_with_its_reason() {
         .unwrap();
     assert!(matches!(CatalogStore::open(&folder.place()), Err(DatabaseError::Broken(_))));
     std::fs::remove_file(folder.file()).unwrap();
-    CatalogStore::create(&folder.place(), "f", 0).unwrap();
+    CatalogStore::create(&folder.place(), "f", 0, None).unwrap();
     rusqlite::Connection::open(folder.file()).unwrap().pragma_update(None, "user_version", 99).unwrap();
     assert!(matches!(CatalogStore::open(&folder.place()), Err(DatabaseError::Newer { found: 99, .. })));
 }
@@ -155,7 +157,8 @@ fn what_is_committed_is_read_again_and_refreshed_in_parts(home: &Home) {
     let id = changed.take_id();
     changed.roles.insert(id, Arc::new(Role { id, schema_id, name: "r".into(), audit: Audit::default() }));
     let second = other.commit(&first, &changed, &change()).unwrap();
-    let refreshed = store.refresh(&first).unwrap().unwrap();
+    let Refreshed { catalog: refreshed, follows } = store.refresh(&first).unwrap().unwrap();
+    assert!(follows);
     assert_eq!(refreshed, second);
     assert!(
         Arc::ptr_eq(&refreshed.schemas[&schema_id], &first.schemas[&schema_id]),
@@ -164,7 +167,7 @@ fn what_is_committed_is_read_again_and_refreshed_in_parts(home: &Home) {
     let mut without = second.clone();
     without.roles.clear();
     let third = store.commit(&second, &without, &change()).unwrap();
-    assert_eq!(other.refresh(&second).unwrap().unwrap(), third);
+    assert_eq!(other.refresh(&second).unwrap().unwrap().catalog, third);
     assert!(other.refresh(&third).unwrap().is_none());
 }
 
@@ -184,7 +187,7 @@ fn a_revoked_token_is_seen_by_another_process_and_survives(home: &Home) {
     let before = store.load().unwrap();
     let token = [7; 16];
     store.revoke_token(&token, RevokedToken { client: 5, expires_ms: 2_000_000 }).unwrap();
-    let after = home.open().refresh(&before).unwrap().unwrap();
+    let after = home.open().refresh(&before).unwrap().unwrap().catalog;
     assert!(after.revocations.contains(&token));
     assert_eq!(after.revocations.count_of(5), 1);
     assert!(!before.revocations.contains(&token));
@@ -196,6 +199,52 @@ fn a_revoked_token_is_seen_by_another_process_and_survives(home: &Home) {
     assert!(!known.revocations.has_expired(2_599_999) && known.revocations.has_expired(2_600_000));
     store.forget_revocations(2_600_000).unwrap();
     assert!(home.open().load().unwrap().revocations.is_empty());
+}
+
+fn sealed_ring(revision: u64, sealed: &str) -> SealedRing {
+    SealedRing { revision, wrapping_key_id: 3, sealed: sealed.into() }
+}
+
+fn of_two_rings_of_the_same_revision_one_is_kept(home: &Home) {
+    let store = home.create();
+    let mut known = store.load().unwrap();
+    assert_eq!((store.key_ring().unwrap(), known.key_revision), (None, 0));
+    assert!(!store.save_key_ring(&sealed_ring(2, "too far")).unwrap());
+    for (revision, text) in [(1, "first"), (2, "second")] {
+        assert!(store.save_key_ring(&sealed_ring(revision, text)).unwrap());
+        assert!(!store.save_key_ring(&sealed_ring(revision, "too late")).unwrap());
+        assert_eq!(home.open().key_ring().unwrap(), Some(sealed_ring(revision, text)));
+        known = home.open().refresh(&known).unwrap().unwrap().catalog;
+        assert_eq!(known.key_revision, revision);
+    }
+    assert!(home.open().refresh(&known).unwrap().is_none());
+    // A second creation changes nothing.
+    CatalogStore::create(&home.place, "other", 0, Some(&sealed_ring(1, "other"))).unwrap();
+    assert_eq!(home.open().key_ring().unwrap(), Some(sealed_ring(2, "second")));
+    let made = Home::sqlite("made-with-ring");
+    let made = CatalogStore::create(&made.place, "f", 0, Some(&sealed_ring(1, "first"))).unwrap();
+    assert_eq!(
+        (made.load().unwrap().key_revision, made.key_ring().unwrap()),
+        (1, Some(sealed_ring(1, "first")))
+    );
+}
+
+fn a_catalog_of_the_first_version_is_brought_to_the_newest_with_what_it_holds(home: &Home) {
+    let old = Database::open(&home.place, &super::store::MIGRATIONS[..1], true).unwrap();
+    old.transaction(Access::Write, |transaction| {
+        transaction.execute(
+            "insert into catalog_state (id, revision, revocations, next_id, key_fingerprint, created_at_ms)
+             values (1, 5, 2, 10009, 'f', 0)",
+            &[],
+        )
+    })
+    .unwrap();
+    assert_eq!(old.table_version().unwrap(), 1);
+    let new = home.open();
+    assert_eq!(new.table_version().unwrap(), 2);
+    let catalog = new.load().unwrap();
+    assert_eq!((catalog.revision, catalog.revocations.revision, catalog.key_revision), (5, 2, 0));
+    assert!(new.save_key_ring(&sealed_ring(1, "r")).unwrap());
 }
 
 fn history_says_who_and_what_and_keeps_no_secret(home: &Home) {
@@ -243,7 +292,7 @@ fn revocations_at_the_same_moment_are_all_seen(home: &Home) {
         let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
         while known.revocations.len() < 40 {
             assert!(std::time::Instant::now() < until, "{} of 40 seen", known.revocations.len());
-            known = follower.refresh(&known).unwrap().unwrap_or(known);
+            known = follower.refresh(&known).unwrap().map_or(known, |refreshed| refreshed.catalog);
         }
         assert_eq!((known.revision, known.revocations.revision), (1, 40));
     });
@@ -276,7 +325,7 @@ fn a_catalog_that_is_not_there_is_not_made_by_looking(home: &Home) {
         }
     });
     assert_eq!(home.open().key_fingerprint().unwrap(), "f");
-    assert_eq!(home.open().table_version().unwrap(), 1);
+    assert_eq!(home.open().table_version().unwrap(), 2);
 }
 
 fn a_copy_is_whole_and_no_token_is_good_for_both(home: &Home) {
@@ -288,6 +337,7 @@ fn a_copy_is_whole_and_no_token_is_good_for_both(home: &Home) {
     changed.clients.insert(id, Arc::new(client(id, schema_id)));
     let base = store.commit(&empty, &changed, &change()).unwrap();
     store.revoke_token(&[1; 16], RevokedToken { client: id, expires_ms: i64::MAX }).unwrap();
+    assert!(store.save_key_ring(&sealed_ring(1, "r")).unwrap());
 
     for target in [Home::sqlite("copied"), Home::postgres("copied")] {
         let copy = store.copy_to(&target.place, &change(), &mut || 77).unwrap();
@@ -297,6 +347,7 @@ fn a_copy_is_whole_and_no_token_is_good_for_both(home: &Home) {
         let expected = Client { generation: 77, ..base.clients[&id].as_ref().clone() };
         assert_eq!(*copied.clients[&id], expected);
         assert_eq!(copy.key_fingerprint().unwrap(), "f");
+        assert_eq!((copied.key_revision, copy.key_ring().unwrap()), (1, Some(sealed_ring(1, "r"))));
         assert!(copied.revision > base.revision);
         assert_eq!(
             copy.list_history(None, 10).unwrap().len(),
@@ -310,7 +361,7 @@ fn a_copy_is_whole_and_no_token_is_good_for_both(home: &Home) {
 #[test]
 fn both_databases_end_with_the_same_tables_and_columns() {
     let (sqlite, postgres) = (Folder::new("tables"), Home::postgres("tables"));
-    CatalogStore::create(&sqlite.place(), "f", 0).unwrap();
+    CatalogStore::create(&sqlite.place(), "f", 0, None).unwrap();
     postgres.create();
     let connection = rusqlite::Connection::open(sqlite.file()).unwrap();
     let mut statement = connection
@@ -347,7 +398,7 @@ fn tables_of_another_program_in_the_schema_are_left_alone() {
     let CatalogPlace::Postgres(place) = &home.place else { unreachable!() };
     let url = postgres::cluster().url(place.user().unwrap());
     postgres::psql(&url, "create schema gatepost; create table gatepost.other (n int)");
-    let error = CatalogStore::create(&home.place, "f", 0).unwrap_err();
+    let error = CatalogStore::create(&home.place, "f", 0, None).unwrap_err();
     assert!(matches!(error, DatabaseError::Broken(_)), "{error}");
 }
 
@@ -357,7 +408,7 @@ fn a_server_that_was_down_is_used_again_and_a_lost_password_is_told_without_it()
     let url = cluster.database("down");
     let place =
         |url: &str| CatalogPlace::parse(url, &PlaceOptions::in_folder(std::path::Path::new("."))).unwrap();
-    let store = CatalogStore::create(&place(&url), "f", 0).unwrap();
+    let store = CatalogStore::create(&place(&url), "f", 0, None).unwrap();
     let empty = store.load().unwrap();
     let known = store.commit(&empty, &with_schema(&empty, "hr"), &change()).unwrap();
     let (sender, hints) = std::sync::mpsc::channel();
@@ -383,18 +434,19 @@ fn a_server_that_was_down_is_used_again_and_a_lost_password_is_told_without_it()
 #[test]
 fn a_replaced_file_is_noticed_and_read_anew() {
     let folder = Folder::new("replaced");
-    let store = CatalogStore::create(&folder.place(), "f", 0).unwrap();
+    let store = CatalogStore::create(&folder.place(), "f", 0, None).unwrap();
     let empty = store.load().unwrap();
     let known = store.commit(&empty, &with_schema(&empty, "hr"), &change()).unwrap();
     assert!(!store.reopen_if_replaced().unwrap());
     let backup = folder.0.join("backup.db");
-    CatalogStore::create(&CatalogPlace::Sqlite(backup.clone()), "f", 0).unwrap();
+    CatalogStore::create(&CatalogPlace::Sqlite(backup.clone()), "f", 0, None).unwrap();
     std::fs::rename(&backup, folder.file()).unwrap();
     for suffix in ["-wal", "-shm"] {
         let _ = std::fs::remove_file(folder.0.join(format!("catalog.db{suffix}")));
     }
     assert!(store.reopen_if_replaced().unwrap());
-    assert!(store.refresh(&known).unwrap().unwrap().schemas.is_empty());
+    let older = store.refresh(&known).unwrap().unwrap();
+    assert!(older.catalog.schemas.is_empty() && !older.follows);
 }
 
 fn client(id: u64, schema_id: u64) -> Client {

@@ -63,6 +63,18 @@ pub enum ExecuteError {
     Panic,
 }
 
+impl ExecuteError {
+    /// A value of the wrong type is the caller's fault when the caller sent one, and the statement's when not.
+    pub(super) fn whoever_sent(self, values_sent: bool) -> Self {
+        match self {
+            Self::Constraint { kind: ConstraintKind::DataType, message } if !values_sent => {
+                Self::Statement { message }
+            }
+            other => other,
+        }
+    }
+}
+
 /// A kind of rule that data obeys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConstraintKind {

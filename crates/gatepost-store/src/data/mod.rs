@@ -174,7 +174,8 @@ impl DataStore {
 
     /// Runs a plan.
     pub async fn execute(&self, plan: Plan, limits: Limits) -> Result<Reply, ExecuteError> {
-        match &self.0 {
+        let values_sent = values_sent(&plan);
+        let result = match &self.0 {
             Engine::Sqlite(engine) => engine.execute(plan, limits).await,
             Engine::Postgres(engine) => {
                 // Behind a pointer: the futures of the callers stay small.
@@ -182,7 +183,8 @@ impl DataStore {
                     Box::pin(engine.execute(plan, limits));
                 work.await
             }
-        }
+        };
+        result.map_err(|error| error.whoever_sent(values_sent))
     }
 
     /// Runs a plan that changes data, if a precondition holds in the same transaction.
@@ -192,14 +194,16 @@ impl DataStore {
         precondition: Precondition,
         limits: Limits,
     ) -> Result<Reply, ExecuteError> {
-        match &self.0 {
+        let values_sent = values_sent(&plan);
+        let result = match &self.0 {
             Engine::Sqlite(engine) => engine.execute_if(plan, precondition, limits).await,
             Engine::Postgres(engine) => {
                 let work: Pin<Box<dyn Future<Output = _> + Send + '_>> =
                     Box::pin(engine.execute_if(plan, precondition, limits));
                 work.await
             }
-        }
+        };
+        result.map_err(|error| error.whoever_sent(values_sent))
     }
 
     /// Prepares a handler's statements without running them, for load reports. Blocks.
@@ -245,4 +249,9 @@ impl DataStore {
             Engine::Postgres(engine) => engine.close(),
         }
     }
+}
+
+/// Whether the statements of a plan see anything that its caller sent.
+fn values_sent(plan: &Plan) -> bool {
+    plan.source.slots.iter().any(|slot| slot.source.is_callers())
 }

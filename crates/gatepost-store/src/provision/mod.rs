@@ -22,8 +22,11 @@ pub const CATALOG_LOGIN: &str = "gatepost_catalog";
 /// PostgreSQL cuts longer names off.
 const NAME_LENGTH_MAX: usize = 63;
 
-/// What a name's beginning, its end and a number around a schema's name take.
-const AROUND_SCHEMA: usize = "gatepost__owner_1000".len();
+/// What a name's beginning, its end and a number or an ending of one's own around a schema's name take.
+const AROUND_SCHEMA: usize = "gatepost__owner_".len() + ENDING_LENGTH_MAX;
+
+/// How long an ending of one's own may be.
+const ENDING_LENGTH_MAX: usize = 8;
 
 /// A login to make, with its password.
 #[derive(Clone)]
@@ -32,6 +35,13 @@ pub struct Login {
     pub name: String,
     /// Its password, which is sent and printed as a SCRAM verifier only.
     pub password: String,
+}
+
+impl Login {
+    /// Adds an ending to the name, of which the first eight characters count: for names that must be free without a look.
+    pub fn end_with(&mut self, ending: &str) {
+        self.name = format!("{}_{}", self.name, ending.get(..ENDING_LENGTH_MAX).unwrap_or(ending));
+    }
 }
 
 impl std::fmt::Debug for Login {
@@ -98,6 +108,11 @@ impl Administrator {
         self.holds("select 1 from pg_roles where rolname = current_user and (rolsuper or rolcreaterole)", &[])
     }
 
+    /// Whether there is a role of this name.
+    pub fn has_role(&self, name: &str) -> Result<bool, DatabaseError> {
+        self.holds("select 1 from pg_roles where rolname = $1", &[Parameter::Text(name)])
+    }
+
     /// Whether this login may make schemas in its database.
     pub fn may_make_schemas(&self) -> Result<bool, DatabaseError> {
         self.holds("select 1 where has_database_privilege(current_database(), 'create')", &[])
@@ -141,6 +156,9 @@ mod tests {
         let logins = DataLogins::new(&"a".repeat(128), || "x".into());
         for name in [&logins.owner.name, &logins.read.name, &logins.write.name] {
             assert!(format!("{name}_{}", work::NUMBERS_TRIED).len() <= NAME_LENGTH_MAX, "{name}");
+            let mut login = Login { name: name.clone(), password: String::new() };
+            login.end_with("123456789");
+            assert!(login.name.len() <= NAME_LENGTH_MAX && login.name.ends_with("_12345678"), "{login:?}");
         }
     }
 }

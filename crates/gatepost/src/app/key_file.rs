@@ -1,4 +1,5 @@
-//! The key file: sealing keys, peppers and vault keys, in a file that only its owner can read, or in a variable.
+//! The key file, readable for its owner only, or a variable in its place: the keys, or the key that they are wrapped
+//! with in the catalog.
 
 use std::fs;
 use std::io::Write as _;
@@ -6,10 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::{Context as _, bail};
-use gatepost_oauth::{KeyFile, KeyRing};
+use gatepost_oauth::{KeyFile, LocalKeys};
 
 use super::KEYS_VARIABLE;
-use super::clock::fill_random;
 
 const HEAD: &str = "\
 # Keys of this Gatepost installation. Keep this file secret (mode 0600) and back it up with the catalog:
@@ -28,7 +28,7 @@ pub enum KeySource {
 
 impl KeySource {
     /// Reads and checks the keys.
-    pub fn load(&self) -> anyhow::Result<KeyRing> {
+    pub fn load(&self) -> anyhow::Result<LocalKeys> {
         let text = match self {
             Self::File(path) => {
                 check_mode(path)?;
@@ -43,7 +43,7 @@ impl KeySource {
                 error.span().map_or(0, |span| span.start)
             )
         })?;
-        KeyRing::from_file(&file).with_context(|| format!("{self}"))
+        LocalKeys::from_file(&file).with_context(|| format!("{self}"))
     }
 
     /// Whether there are keys to read.
@@ -54,17 +54,10 @@ impl KeySource {
         }
     }
 
-    /// Makes new keys and saves them.
-    pub fn create(&self, now_ms: i64) -> anyhow::Result<KeyRing> {
-        let ring = KeyRing::generate(&mut fill_random, now_ms);
-        self.save(&ring)?;
-        Ok(ring)
-    }
-
     /// Replaces the file in one step; a reader sees the old keys or the new ones.
-    pub fn save(&self, ring: &KeyRing) -> anyhow::Result<()> {
-        let Self::File(path) = self else { bail!("the keys come from {KEYS_VARIABLE}; change them there") };
-        let text = format!("{HEAD}{}", toml::to_string(&ring.to_file())?);
+    pub fn save(&self, keys: &LocalKeys) -> anyhow::Result<()> {
+        let path = self.file()?;
+        let text = format!("{HEAD}{}", toml::to_string(&keys.to_file())?);
         let temporary = path.with_extension(format!("new-{}", std::process::id()));
         let _ = fs::remove_file(&temporary);
         write_private(&temporary, text.as_bytes())
@@ -73,16 +66,32 @@ impl KeySource {
         sync_folder(path).with_context(|| format!("folder of {}", path.display()))
     }
 
-    /// Changes the keys. Two processes that do it at a time wait for each other.
-    pub fn change<T>(&self, work: impl FnOnce(&mut KeyRing) -> anyhow::Result<T>) -> anyhow::Result<T> {
-        let Self::File(path) = self else { bail!("the keys come from {KEYS_VARIABLE}; change them there") };
-        let lock = path.with_extension("lock");
-        let lock = fs::File::create(&lock).with_context(|| format!("lock file {}", lock.display()))?;
+    /// Changes the file. Two processes that do it at a time wait for each other.
+    pub fn change<T>(&self, work: impl FnOnce(&mut LocalKeys) -> anyhow::Result<T>) -> anyhow::Result<T> {
+        let lock = self.lock_file()?;
         lock.lock()?;
-        let mut ring = self.load()?;
-        let outcome = work(&mut ring)?;
-        self.save(&ring)?;
+        let mut keys = self.load()?;
+        let outcome = work(&mut keys)?;
+        self.save(&keys)?;
         Ok(outcome)
+    }
+
+    /// Whether there is a file in a place where this process may write: a mounted secret is not.
+    pub fn can_change(&self) -> bool {
+        self.lock_file().is_ok()
+    }
+
+    fn lock_file(&self) -> anyhow::Result<fs::File> {
+        let path = self.file()?.with_extension("lock");
+        fs::File::create(&path).with_context(|| format!("lock file {}", path.display()))
+    }
+
+    /// The file, which can be changed, unlike a variable.
+    fn file(&self) -> anyhow::Result<&Path> {
+        match self {
+            Self::File(path) => Ok(path),
+            Self::Variable(_) => bail!("the keys come from {KEYS_VARIABLE}; change them there"),
+        }
     }
 
     /// Changes whenever the file does.

@@ -8,6 +8,7 @@ mod generations;
 mod high_water;
 mod hosts;
 pub mod key_file;
+mod keys;
 pub mod principals;
 pub mod published;
 mod readiness;
@@ -25,19 +26,23 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use arc_swap::ArcSwap;
-use gatepost_oauth::KeyRing;
+use gatepost_oauth::{KeyRing, LocalKeys};
 use gatepost_rest::access::Unprotected;
 use gatepost_rest::render::Zone;
 use gatepost_rest::sql::Dialect;
-use gatepost_store::catalog::{Catalog, CatalogPlace, CatalogStore, Change, CommitError, DatabaseError};
+use gatepost_store::catalog::{
+    Catalog, CatalogPlace, CatalogStore, Change, CommitError, DatabaseError, Refreshed,
+};
 use gatepost_store::data::{DataLocation, DataOptions, DataStore};
 use gatepost_store::logs::{LogLimits, LogStore};
 use tokio::sync::Semaphore;
 
 use crate::config::{Config, UnprotectedRoutes};
-use clock::Clock;
+use clock::{Clock, fill_random, random_bytes};
+use generations::renew_generations;
 use high_water::HighWater;
 use key_file::KeySource;
+use keys::InForce;
 use published::PublishedSchema;
 use snapshot::Snapshot;
 use throttle::Throttle;
@@ -75,6 +80,8 @@ pub struct App {
     keys: KeySource,
     keys_looked_at_steady_ms: AtomicI64,
     ring: ArcSwap<KeyRing>,
+    /// Which change of the keys in the catalog `ring` is; 0: they are in the key file.
+    ring_revision: AtomicU64,
     snapshot: ArcSwap<Snapshot>,
     data: Mutex<HashMap<String, DataStore>>,
     /// Held while a snapshot is made, so that an older one never replaces a newer one.
@@ -102,7 +109,7 @@ impl App {
     /// Opens the folder that the configuration names.
     pub fn open(config: Config, keys: KeySource, clock: Clock, open: Open) -> anyhow::Result<Self> {
         let place = config.catalog_place()?;
-        let (store, ring) = open_catalog(&place, &keys, &clock, open)?;
+        let (store, in_force) = open_catalog(&place, &keys, &clock, open)?;
         let limits = LogLimits { age_days: config.log.days, size_bytes: config.log.size_mib << 20 };
         let logs = LogStore::open(&config.path(&config.log.file), limits).context("the log store")?;
         let catalog = store.load().context("the catalog")?;
@@ -128,7 +135,8 @@ impl App {
             logs,
             store,
             keys,
-            ring: ArcSwap::from_pointee(ring),
+            ring: ArcSwap::from_pointee(in_force.ring),
+            ring_revision: AtomicU64::new(in_force.revision),
             data: Mutex::default(),
             refreshing: Mutex::default(),
             confirmed_steady_ms,
@@ -145,11 +153,6 @@ impl App {
     /// What requests are answered from now.
     pub fn snapshot(&self) -> arc_swap::Guard<Arc<Snapshot>> {
         self.snapshot.load()
-    }
-
-    /// The keys.
-    pub fn ring(&self) -> Arc<KeyRing> {
-        self.ring.load_full()
     }
 
     /// Where the keys are.
@@ -171,6 +174,7 @@ impl App {
         if revocations.revision > committed.revocations.revision {
             committed.revocations = Arc::clone(revocations);
         }
+        committed.key_revision = self.snapshot.load().catalog.key_revision;
         if committed.revision > self.snapshot.load().catalog.revision {
             self.publish(committed, false);
         }
@@ -182,12 +186,17 @@ impl App {
         let refreshing = self.lock_refreshing();
         let started_ms = self.clock.steady_ms();
         let known = Arc::clone(&self.snapshot.load().catalog);
-        if let Some(catalog) = self.store.refresh(&known)? {
-            if catalog.is_older_than(&known) {
-                tracing::warn!("the catalog is an older one than before: it was restored");
+        if let Some(Refreshed { mut catalog, follows }) = self.store.refresh(&known)? {
+            if !follows {
+                tracing::warn!(
+                    "the catalog is an older one than before: it was restored, or a failover lost changes"
+                );
                 self.restored_from.store(known.next_id.max(1), Ordering::Release);
+                // Here at once, in the database below: no request sees it without.
+                renew_generations(&mut catalog, |_| true);
             }
-            self.publish(catalog, false);
+            let keys_changed = self.take_keys_of(&catalog)?;
+            self.publish(catalog, keys_changed);
         }
         self.confirmed_steady_ms.store(started_ms, Ordering::Release);
         drop(refreshing);
@@ -210,36 +219,11 @@ impl App {
         tracing::warn!("the catalog file was replaced: serving the new one");
         let next_id = self.snapshot.load().catalog.next_id;
         self.restored_from.store(next_id.max(1), Ordering::Release);
-        self.publish(self.store.load()?, false);
+        let mut catalog = self.store.load()?;
+        renew_generations(&mut catalog, |_| true);
+        let keys_changed = self.take_keys_of(&catalog)?;
+        self.publish(catalog, keys_changed);
         Ok(true)
-    }
-
-    /// Whether the key file may be read because of a request: once a second, whoever makes up key ids.
-    pub fn may_reload_keys(&self) -> bool {
-        let (now_ms, looked_at_ms) =
-            (self.clock.steady_ms(), self.keys_looked_at_steady_ms.load(Ordering::Acquire));
-        let due = now_ms - looked_at_ms >= 1_000;
-        due && self
-            .keys_looked_at_steady_ms
-            .compare_exchange(looked_at_ms, now_ms, Ordering::AcqRel, Ordering::Relaxed)
-            .is_ok()
-    }
-
-    /// Reads the key file again and seals with what it says.
-    pub fn reload_keys(&self) -> anyhow::Result<()> {
-        // Read under the lock: of two readers the later one has the newer file.
-        let _refreshing = self.lock_refreshing();
-        let ring = self.keys.load()?;
-        if ring.fingerprint() != self.ring.load().fingerprint() {
-            bail!("{} belongs to another catalog; the keys in use stay", self.keys);
-        }
-        if ring == **self.ring.load() {
-            return Ok(());
-        }
-        self.ring.store(Arc::new(ring));
-        let catalog = Arc::clone(&self.snapshot.load().catalog);
-        self.publish(catalog.as_ref().clone(), true);
-        Ok(())
     }
 
     /// Schemas whose data could not be opened get another chance.
@@ -306,7 +290,7 @@ impl App {
 
     /// Compiles the catalog and puts it in force. Callers hold `refreshing`.
     fn publish(&self, catalog: Catalog, keys_changed: bool) {
-        self.high_water.note(&catalog);
+        self.high_water.note(&catalog, self.store.seen_committed_ms(catalog.revision));
         let before = self.snapshot.load_full();
         let ring = self.ring.load();
         let unprotected = match self.config.access.unprotected {
@@ -354,7 +338,8 @@ fn take_restored(
     catalog: Catalog,
     now_ms: i64,
 ) -> anyhow::Result<Catalog> {
-    let Some(changed) = high_water.restored(&catalog) else { return Ok(catalog) };
+    let committed_ms = store.find_committed_ms(high_water.revision()).context("the catalog")?;
+    let Some(changed) = high_water.restored(&catalog, committed_ms) else { return Ok(catalog) };
     tracing::warn!("the catalog is older than what this folder served: every token issued so far has ended");
     let change = Change { author: "gatepost".into(), source: "restored catalog".into(), now_ms };
     match store.commit(&catalog, &changed, &change) {
@@ -370,12 +355,10 @@ fn open_catalog(
     keys: &KeySource,
     clock: &Clock,
     open: Open,
-) -> anyhow::Result<(CatalogStore, KeyRing)> {
+) -> anyhow::Result<(CatalogStore, InForce)> {
     let store = match CatalogStore::open(place) {
         Err(DatabaseError::Missing(_) | DatabaseError::Unfinished) if open == Open::Create => {
-            let ring = if keys.exists() { keys.load()? } else { keys.create(clock.now_ms())? };
-            // Two nodes that start at once make one catalog; to one of them its keys are foreign, see below.
-            CatalogStore::create(place, &ring.fingerprint(), clock.now_ms()).context("the catalog")?
+            create_catalog(place, keys, clock.now_ms())?
         }
         opened => opened.context("the catalog")?,
     };
@@ -386,13 +369,35 @@ fn open_catalog(
             store.key_fingerprint()?,
         );
     }
-    let ring = keys.load()?;
-    let wanted = store.key_fingerprint().context("the catalog")?;
-    if ring.fingerprint() != wanted {
+    let (ours, wanted) = (keys.load()?.fingerprint(), store.key_fingerprint().context("the catalog")?);
+    if ours != wanted {
         bail!(
-            "{keys} has fingerprint {}, the catalog was made with {wanted}: it belongs to another catalog",
-            ring.fingerprint()
+            "{keys} has fingerprint {ours}, the catalog was made with {wanted}: it belongs to another catalog"
         );
     }
-    Ok((store, ring))
+    let in_force = InForce::load(&store, keys)?;
+    Ok((store, in_force))
+}
+
+/// Makes a catalog, and keys if there are none. One that several nodes can share gets its keys within, sealed.
+fn create_catalog(place: &CatalogPlace, keys: &KeySource, now_ms: i64) -> anyhow::Result<CatalogStore> {
+    let shared = matches!(place, CatalogPlace::Postgres(_));
+    let local = if keys.exists() {
+        keys.load()?
+    } else {
+        let made = if shared { LocalKeys::generate_wrapping } else { LocalKeys::generate_ring };
+        let local = made(&mut fill_random, now_ms);
+        keys.save(&local)?;
+        local
+    };
+    let sealed = match (local.ring(), local.newest_wrapping_key()) {
+        (None, Some(key)) => {
+            let ring = local.generate_ring_to_seal(&mut fill_random, now_ms);
+            let sealed = local.seal(&ring, key.id(), 1, random_bytes());
+            Some(sealed.context("the keys could not be sealed")?)
+        }
+        _ => None,
+    };
+    // Two nodes that start at once make one catalog; to one of them its keys are foreign, as its caller finds.
+    CatalogStore::create(place, &local.fingerprint(), now_ms, sealed.as_ref()).context("the catalog")
 }

@@ -8,7 +8,7 @@ use gatepost_store::catalog::DatabaseError;
 use super::App;
 
 /// How far this node's clock and the catalog's may be apart.
-const CLOCKS_APART_MAX_MS: i64 = 5_000;
+pub(super) const CLOCKS_APART_MAX_MS: i64 = 5_000;
 
 impl App {
     /// How long ago the catalog's revision was last confirmed, in milliseconds.

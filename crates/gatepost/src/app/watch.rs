@@ -96,7 +96,8 @@ fn look_at_files(app: &App, keys_modified: &mut Option<std::time::SystemTime>) {
     if modified != *keys_modified {
         *keys_modified = modified;
         match app.reload_keys() {
-            Ok(()) => tracing::info!("the key file changed; its keys are in force"),
+            Ok(true) => tracing::info!("the key file changed; its keys are in force"),
+            Ok(false) => {}
             Err(error) => tracing::error!("the key file changed and is not used: {error:#}"),
         }
     }

@@ -38,6 +38,13 @@ impl CheckConfig {
         let keys = key_source(&config);
         let app = App::open(config, keys, Clock::System, Open::Existing)?;
         say(format_args!("{}: good, fingerprint {}", app.key_source(), app.ring().fingerprint()))?;
+        if app.keys_are_shared() {
+            say("keys: in the catalog, for all nodes")?;
+        } else if app.config.catalog_is_shared() {
+            say(
+                "  hint: the keys are in that file, which every node needs; `gatepost keys share` moves them",
+            )?;
+        }
         let place = app.config.catalog_place()?;
         if matches!(place, CatalogPlace::Postgres(_)) {
             say(format_args!("catalog: in {place}"))?;

@@ -5,6 +5,7 @@ use clap::Args;
 use gatepost_store::catalog::{CatalogPlace, CatalogStore, Change, PlaceOptions};
 
 use super::terminal::say;
+use super::url_argument;
 use crate::app::clock::{Clock, random_bytes};
 
 /// Copy a catalog to another database: from SQLite to PostgreSQL, or back.
@@ -17,10 +18,10 @@ use crate::app::clock::{Clock, random_bytes};
   gatepost copy-catalog sqlite:shop/catalog.db 'postgres://gatepost_catalog@db.example.com/app?passfile=passwords'")]
 pub(super) struct CopyCatalog {
     /// The catalog: `sqlite:FILE` or `postgres://…`.
-    #[arg(value_name = "FROM")]
+    #[arg(value_name = "FROM", value_parser = url_argument::read)]
     from: String,
     /// Where to: `sqlite:FILE` or `postgres://…`.
-    #[arg(value_name = "TO")]
+    #[arg(value_name = "TO", value_parser = url_argument::read)]
     to: String,
     /// The schema of the catalog's tables on PostgreSQL.
     #[arg(long, value_name = "NAME", default_value = PlaceOptions::SCHEMA)]

@@ -19,7 +19,7 @@ use super::data_url::Wanted;
 use super::new_folder::Places;
 use super::serve::{bind, serve};
 use super::terminal::{say, tell};
-use super::{catalog_url, data_url, init, key_source, load_config, new_folder, start_logging};
+use super::{catalog_url, data_url, init, key_source, load_config, new_folder, start_logging, url_argument};
 use crate::app::clock::Clock;
 use crate::app::key_file::write_private;
 use crate::app::{App, Open};
@@ -59,11 +59,11 @@ pub(super) struct Demo {
     rows: u64,
     /// Where the catalog is: `postgres://…`; without it, a SQLite file in the folder. A login that may make logins is
     /// used once, to make the catalog's own.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = url_argument::read)]
     catalog_url: Option<String>,
     /// Where the data is: `postgres://…`; without it, a SQLite file in the folder. A login that may make logins is used
     /// once, to make those of the data.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = url_argument::read)]
     data_url: Option<String>,
 }
 

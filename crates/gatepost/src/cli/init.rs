@@ -7,7 +7,7 @@ use clap::Args;
 use super::data_url::Wanted;
 use super::new_folder::Places;
 use super::terminal::say;
-use super::{catalog_url, data_url, key_source, load_config, new_folder, start_logging};
+use super::{catalog_url, data_url, key_source, load_config, new_folder, start_logging, url_argument};
 use crate::app::clock::Clock;
 use crate::app::{App, Open};
 use crate::config::CONFIG_FILE;
@@ -32,7 +32,7 @@ pub(super) struct Init {
     folder: PathBuf,
     /// Where the data is: `sqlite:FILE` or `postgres://USER@HOST/DATABASE`. A login that may make logins is used once,
     /// to make those of the data.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = url_argument::read)]
     data_url: String,
     /// The schema's name; also the first part of its URLs.
     #[arg(long, value_name = "NAME")]
@@ -42,7 +42,7 @@ pub(super) struct Init {
     create: bool,
     /// Where the catalog is: `postgres://…`; without it, a SQLite file in the folder. A login that may make logins is
     /// used once, to make the catalog's own.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = url_argument::read)]
     catalog_url: Option<String>,
 }
 

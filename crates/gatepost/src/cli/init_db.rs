@@ -11,19 +11,24 @@ use gatepost_store::provision::{Administrator, CATALOG_LOGIN, DataLogins, Login,
 use super::login_files::{self, NamedText};
 use super::new_folder::{new_password, private_files, with_absolute_files};
 use super::terminal::{say, tell};
+use super::url_argument;
+use crate::app::clock::random_bytes;
 
 /// Print or apply the SQL that makes Gatepost's logins in a PostgreSQL database.
 ///
 /// One login owns the catalog, and nobody else may read it. Each schema of data gets three: one runs scripts, one reads,
 /// one writes. Their URLs, with passwords that are made here, go to files with mode 0600, and the lines of gatepost.toml
 /// that name them are printed. The SQL holds verifiers only. Running it again changes nothing but what is missing.
+///
+/// Roles belong to all databases of a server, and one that is there can be another installation's. With --apply the next
+/// free name is taken; in printed SQL new names have a random ending.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   gatepost init-db --url postgres://db.example.com/app --schema hr --files secrets > logins.sql
   gatepost init-db --url postgres://postgres@db.example.com/app --schema hr --files secrets --apply >> gatepost.toml")]
 pub(super) struct InitDb {
     /// The database; with --apply, and a login that may make logins.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = url_argument::read)]
     url: String,
     /// A schema of data; may be given several times.
     #[arg(long = "schema", value_name = "NAME")]
@@ -82,6 +87,7 @@ impl InitDb {
 
     fn make(&self, wanted: Wanted, place: &PostgresPlace, url: &str, folder: &Path) -> anyhow::Result<()> {
         let administrator = Administrator::connect(place)?;
+        check_known(&administrator, &wanted, url, folder)?;
         let files = administrator
             .provision(|provision| {
                 let (login, names) = wanted.catalog;
@@ -107,8 +113,20 @@ impl InitDb {
     }
 
     fn print(&self, wanted: Wanted, url: &str, folder: &Path) -> anyhow::Result<()> {
-        let catalog = wanted.catalog.0;
-        let data: Vec<DataLogins> = wanted.data.into_iter().map(|(logins, _)| logins).collect();
+        let (mut catalog, names) = wanted.catalog;
+        let mut data = Vec::new();
+        if names == Names::Free {
+            catalog.end_with(&new_ending());
+        }
+        for (mut logins, names) in wanted.data {
+            if names == Names::Free {
+                let ending = new_ending();
+                for login in [&mut logins.owner, &mut logins.read, &mut logins.write] {
+                    login.end_with(&ending);
+                }
+            }
+            data.push(logins);
+        }
         private_files(folder, files(&catalog, &data, url), || Ok(()))?;
         for statement in printed(&self.catalog_schema, &catalog, &data) {
             say(format_args!("{statement};"))?;
@@ -135,7 +153,37 @@ fn files(catalog: &Login, data: &[DataLogins], url: &str) -> Vec<NamedText> {
     std::iter::once(login_files::of_catalog(catalog, url)).chain(of_data).collect()
 }
 
-/// A role that was there before may have another password than its file says.
+/// Nobody can look which names are free when the SQL is printed, and a role that is there would get rights on this data.
+fn new_ending() -> String {
+    let letters = b"abcdefghijklmnopqrstuvwxyz234567";
+    random_bytes::<8>().map(|byte| char::from(letters[usize::from(byte) % letters.len()])).iter().collect()
+}
+
+/// A role that is there and that its file does not open is somebody else's: it gets no rights.
+fn check_known(
+    administrator: &Administrator,
+    wanted: &Wanted,
+    url: &str,
+    folder: &Path,
+) -> anyhow::Result<()> {
+    let mut known = Vec::new();
+    if wanted.catalog.1 == Names::Ours {
+        known.push((&wanted.catalog.0, login_files::of_catalog(&wanted.catalog.0, url)));
+    }
+    for (logins, _) in wanted.data.iter().filter(|(_, names)| *names == Names::Ours) {
+        known.extend(
+            [&logins.read, &logins.write, &logins.owner].into_iter().zip(login_files::of_data(logins, url)),
+        );
+    }
+    for (login, (file, url)) in known {
+        if administrator.has_role(&login.name)? {
+            check_opens(&url, folder)
+                .with_context(|| format!("role {} is there and {file} does not open it", login.name))?;
+        }
+    }
+    Ok(())
+}
+
 fn check_opens(url: &str, folder: &Path) -> anyhow::Result<()> {
     let CatalogPlace::Postgres(place) = CatalogPlace::parse(url.trim(), &PlaceOptions::in_folder(folder))?
     else {

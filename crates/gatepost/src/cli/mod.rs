@@ -20,6 +20,7 @@ mod sql;
 mod table;
 mod terminal;
 mod token;
+mod url_argument;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -81,7 +81,12 @@ pub(super) fn private_files<T>(
         for (name, content) in files {
             let file = folder.join(name);
             let new = !file.exists();
-            write_private(&file, content.as_bytes()).with_context(|| file.display().to_string())?;
+            // In one step: half a configuration can be one of another place.
+            let mut part = file.clone().into_os_string();
+            part.push(".part");
+            write_private(Path::new(&part), content.as_bytes())
+                .and_then(|()| fs::rename(&part, &file))
+                .with_context(|| file.display().to_string())?;
             written.extend(new.then_some(file));
         }
         keep()

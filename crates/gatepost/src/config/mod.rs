@@ -230,10 +230,14 @@ impl Config {
         CatalogPlace::parse(&url, &options).map_err(|error| ConfigError(format!("catalog.url: {error}")))
     }
 
+    /// Whether nodes on other machines can use the catalog too.
+    pub fn catalog_is_shared(&self) -> bool {
+        matches!(self.catalog_place(), Ok(CatalogPlace::Postgres(_)))
+    }
+
     /// How often other processes' commits are looked for.
     pub fn poll(&self) -> Duration {
-        let in_postgres = matches!(self.catalog_place(), Ok(CatalogPlace::Postgres(_)));
-        let usual = if in_postgres { 1_000 } else { 20 };
+        let usual = if self.catalog_is_shared() { 1_000 } else { 20 };
         Duration::from_millis(self.catalog.poll_ms.unwrap_or(usual).max(1))
     }
 

@@ -1,11 +1,12 @@
 //! Several nodes on one catalog in PostgreSQL, each a process with a folder of its own, behind one name.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
+use crate::folder::Folder;
 use crate::process::unthrottled;
-use crate::server::{Folder, TestServer, gatepost};
+use crate::server::{TestServer, gatepost};
 
 /// What callers call all of them.
 pub(crate) const HOST: &str = "gatepost.test";
@@ -28,36 +29,49 @@ struct Node {
 }
 
 impl Nodes {
-    /// Starts `count` nodes on the keys of the folder `home`, with these variables of the environment.
-    pub(crate) fn start(count: usize, home: &Path, variables: &[(&str, &str)]) -> Self {
-        let mut variables: Vec<_> =
+    /// Starts `count` nodes, each with a copy of the configuration and the key file of the folder `home`, and these
+    /// variables of the environment.
+    pub(crate) fn start(count: usize, home: &Folder, variables: &[(&str, &str)]) -> Self {
+        let variables: Vec<_> =
             variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let keys = home.join("keys.toml").display().to_string();
-        variables.push(("GATEPOST_SECRETS_KEY_FILE".into(), keys));
-        let node = || Node {
-            server: None,
-            port: free_port(),
-            variables: variables.clone(),
-            folder: Folder::new("node"),
+        let node = || {
+            let folder = Folder::new("node");
+            folder.configure_as(home);
+            Node { server: None, port: free_port(), variables: variables.clone(), folder }
         };
         let mut nodes = Self { nodes: std::iter::repeat_with(node).take(count).collect() };
         for number in 0..count {
+            nodes.bring_keys(number, &home.path().join("keys.toml"));
             nodes.run(number);
         }
         nodes
     }
 
+    /// Puts a key file on a node, as operators bring one.
+    pub(crate) fn bring_keys(&self, node: usize, file: &Path) {
+        let (own, new) = (self.key_file(node), self.nodes[node].folder.path().join("new"));
+        std::fs::copy(file, &new).unwrap();
+        std::fs::rename(new, own).unwrap();
+    }
+
+    /// The key file of a node.
+    pub(crate) fn key_file(&self, node: usize) -> PathBuf {
+        self.nodes[node].folder.path().join("keys.toml")
+    }
+
     /// Starts a node that is not running, at its old address.
     pub(crate) fn run(&mut self, node: usize) {
-        let command = self.command(node);
+        let listen = format!("127.0.0.1:{}", self.nodes[node].port);
+        let command = self.command(node, "serve", &["--listen", &listen]);
         let node = &mut self.nodes[node];
         node.server = Some(TestServer::spawn(node.folder.path(), command));
     }
 
-    fn command(&self, node: usize) -> Command {
-        let Node { port, variables, folder, .. } = &self.nodes[node];
-        let mut command = gatepost(&["serve", "--listen", &format!("127.0.0.1:{port}"), "--data"]);
-        command.arg(folder.path()).env("GATEPOST_SERVER_PUBLIC_URL", format!("http://{HOST}"));
+    /// A command on a node's folder, as an operator there runs it.
+    pub(crate) fn command(&self, node: usize, name: &str, arguments: &[&str]) -> Command {
+        let Node { variables, folder, .. } = &self.nodes[node];
+        let mut command = gatepost(&[name, "--data", folder.path().to_str().unwrap()]);
+        command.args(arguments).env("GATEPOST_SERVER_PUBLIC_URL", format!("http://{HOST}"));
         unthrottled(&mut command);
         command.envs(variables.iter().map(|(name, value)| (name, value)));
         command

@@ -10,8 +10,8 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use crate::folder::Folder;
 use crate::postgres::{Cluster, account};
-use crate::server::Folder;
 
 const INSTALL: &str = "apt-get install -y pgbouncer";
 

@@ -152,15 +152,20 @@ impl Cluster {
 
     /// A process of its own stops the server and deletes its folder when this process is gone, however it ended.
     pub(crate) fn watch(&self) {
-        let script = "(while kill -0 \"$1\" 2>/dev/null; do sleep 1; done
-            pid=$(head -n 1 \"$2/data/postmaster.pid\" 2>/dev/null) && kill -QUIT \"$pid\"
+        let script = "pid=$(head -n 1 \"$1/data/postmaster.pid\" 2>/dev/null) && kill -QUIT \"$pid\"
             for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 \"$pid\" 2>/dev/null || break; sleep 1; done
-            rm -rf \"$2\") &";
-        let mut shell = Command::new("sh");
-        shell.args(["-c", script, "sh"]).arg(std::process::id().to_string()).arg(&self.folder);
-        shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        assert!(shell.process_group(0).status().unwrap().success());
+            rm -rf \"$1\"";
+        afterwards(script, &self.folder);
     }
+}
+
+/// Runs a script of the shell on a folder when this process is gone, however it ended.
+pub(crate) fn afterwards(script: &str, folder: &Path) {
+    let script = format!("(while kill -0 \"$2\" 2>/dev/null; do sleep 1; done; {script}) &");
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &script, "sh"]).arg(folder).arg(std::process::id().to_string());
+    shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    assert!(shell.process_group(0).status().unwrap().success());
 }
 
 impl Drop for Cluster {

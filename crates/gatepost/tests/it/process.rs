@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::server::{Folder, gatepost};
+use crate::backend::Backend;
+use crate::folder::Folder;
+use crate::server::gatepost;
 
 /// How a command ended and what it printed.
 #[derive(Clone, Debug)]
@@ -58,11 +60,34 @@ pub(crate) struct Shop(pub(crate) Folder);
 
 impl Shop {
     pub(crate) fn new(name: &str) -> Self {
-        let folder = Folder::new(name);
-        let data = format!("sqlite:{}", folder.path().join("shop.db").display());
-        let dir = folder.path().to_str().unwrap();
-        call(&["init", dir, "--data-url", &data, "--schema", "shop", "--create"]).ok();
+        Self::on(Backend::of_this_run(), name)
+    }
+
+    /// An installation on this database.
+    pub(crate) fn on(backend: Backend, name: &str) -> Self {
+        let shop = Self::not_made(backend, name);
+        shop.init().ok();
+        shop
+    }
+
+    /// A folder in which nobody called `init` yet.
+    pub(crate) fn not_made(backend: Backend, name: &str) -> Self {
+        let folder = Folder::on(backend, name);
+        if backend == Backend::Postgres {
+            folder.configure("");
+        }
         Self(folder)
+    }
+
+    /// Runs `gatepost init`, as was done when the installation was made.
+    #[track_caller]
+    pub(crate) fn init(&self) -> Outcome {
+        finish(&mut self.init_command(), "")
+    }
+
+    pub(crate) fn init_command(&self) -> Command {
+        let url = self.0.data_url("shop");
+        gatepost(&["init", self.dir(), "--data-url", &url, "--schema", "shop", "--create"])
     }
 
     pub(crate) fn dir(&self) -> &str {
@@ -111,8 +136,7 @@ impl Shop {
 
     /// The catalog's commit count.
     pub(crate) fn revision(&self) -> i64 {
-        let catalog = rusqlite::Connection::open(self.0.path().join("catalog.db")).unwrap();
-        catalog.query_row("select revision from catalog_state", [], |row| row.get(0)).unwrap()
+        self.0.catalog_rows("select revision from catalog_state")[0][0].as_i64().unwrap()
     }
 }
 
@@ -158,12 +182,4 @@ pub(crate) fn unthrottled(command: &mut Command) {
 /// Opens a database of the folder beside the program, as another tool would.
 pub(crate) fn sqlite(folder: &Folder, name: &str) -> rusqlite::Connection {
     rusqlite::Connection::open(folder.path().join(name)).unwrap()
-}
-
-/// Checks that a database is whole.
-#[track_caller]
-pub(crate) fn assert_whole(folder: &Folder, name: &str) {
-    let verdict: String =
-        sqlite(folder, name).query_row("pragma integrity_check", [], |row| row.get(0)).unwrap();
-    assert_eq!(verdict, "ok", "{name}");
 }

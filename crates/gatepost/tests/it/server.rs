@@ -10,39 +10,10 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::backend::Backend;
+use crate::folder::{Folder, root};
 
 /// How long a server may take to start or to stop. Generous: nothing here measures speed.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A folder that is deleted when the test is over.
-pub(crate) struct Folder(PathBuf);
-
-impl Folder {
-    pub(crate) fn new(name: &str) -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("gatepost-it-{name}-{}-{number}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&path);
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
-
-    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.0.join(name);
-        std::fs::write(&path, text).unwrap();
-        path
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 /// The program with arguments, in an environment without any of our variables.
 pub(crate) fn gatepost(arguments: &[&str]) -> Command {
@@ -77,16 +48,11 @@ pub(crate) struct TestServer {
 
 impl TestServer {
     /// Starts the demo in the folder.
-    pub(crate) fn demo(folder: &Path) -> Self {
-        Self::start(folder, &["demo", "--listen", "127.0.0.1:0"])
-    }
-
-    /// Starts the demo in the folder with its catalog there.
-    pub(crate) fn demo_on(folder: &Path, catalog: Backend) -> Self {
-        let url = catalog.url("demo");
-        let mut arguments = vec!["demo", "--listen", "127.0.0.1:0"];
-        arguments.extend(url.iter().flat_map(|url| ["--catalog-url", url.as_str()]));
-        Self::start(folder, &arguments)
+    pub(crate) fn demo(folder: &Folder) -> Self {
+        if folder.backend() == Backend::Postgres && !folder.path().join("gatepost.toml").exists() {
+            folder.configure("demo = true");
+        }
+        Self::start(folder.path(), &["demo", "--listen", "127.0.0.1:0"])
     }
 
     /// Starts the server on an installation that exists.
@@ -108,6 +74,8 @@ impl TestServer {
         let errors = std::fs::File::create(&log).unwrap();
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors);
         let mut child = command.spawn().unwrap();
+        let known = root().join("servers").join(child.id().to_string());
+        std::fs::write(known, "").unwrap();
         let stdout = child.stdout.take().unwrap();
         let (sender, lines) = std::sync::mpsc::channel();
         let printed = Arc::new(Mutex::new(String::new()));
@@ -184,9 +152,8 @@ impl TestServer {
     }
 
     /// Ends the process at once, as a power cut would.
-    pub(crate) fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+    pub(crate) fn kill(self) {
+        drop(self);
     }
 
     /// Asks the process to stop and waits for its end.
@@ -225,6 +192,7 @@ impl Drop for TestServer {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        let _ = std::fs::remove_file(root().join("servers").join(self.child.id().to_string()));
     }
 }
 

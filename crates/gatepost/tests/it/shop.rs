@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use crate::backend::Backend;
 use crate::client::{Credentials, http};
-use crate::server::{Folder, TestServer};
+use crate::folder::Folder;
+use crate::server::TestServer;
 
 /// Limits that tests with wrong secrets do not run into.
 pub(crate) const PATIENT: &str = "
@@ -51,17 +52,21 @@ impl Shop {
         Self::configured(&format!("{PATIENT}{config}")).await
     }
 
-    /// A shop of one's own with its catalog there.
-    pub(crate) async fn on(catalog: Backend) -> Self {
-        Self::with(&catalog.section("shop")).await
-    }
-
     /// A shop with this configuration.
     pub(crate) async fn configured(config: &str) -> Self {
-        let folder = Folder::new("shop");
-        folder.write("gatepost.toml", &format!("demo = true\n{config}"));
-        let server = TestServer::demo(folder.path());
-        server.sql("hr", include_str!("shop.sql"));
+        Self::on(Backend::of_this_run(), config).await
+    }
+
+    /// A shop with this configuration on this database.
+    pub(crate) async fn on(backend: Backend, config: &str) -> Self {
+        let folder = Folder::on(backend, "shop");
+        folder.configure(&format!("demo = true\n{config}"));
+        let server = TestServer::demo(&folder);
+        let tables = match backend {
+            Backend::Sqlite => include_str!("shop.sqlite.sql"),
+            Backend::Postgres => include_str!("shop.postgres.sql"),
+        };
+        server.sql("hr", &format!("{tables}{}", include_str!("shop.sql")));
         let client = Credentials::by_name(&server, "hr", "shop_app");
         let token = client.token_soon(&server, "hr").await;
         Self { server, client, token, folder }
@@ -98,22 +103,16 @@ impl Shop {
         serde_json::from_str(&text).unwrap()
     }
 
-    /// Rows of the data file, read with SQLite itself, as JSON texts made by SQLite.
-    pub(crate) fn rows(&self, sql: &str) -> Vec<Vec<rusqlite::types::Value>> {
-        let file = self.folder.path().join("data").join("hr.db");
-        let connection = rusqlite::Connection::open(file).unwrap();
-        let mut statement = connection.prepare(sql).unwrap();
-        let columns = statement.column_count();
-        let rows = statement.query_map([], |row| (0..columns).map(|column| row.get(column)).collect());
-        rows.unwrap().collect::<Result<_, _>>().unwrap()
+    /// Rows of the data, as the database itself gives them.
+    #[track_caller]
+    pub(crate) fn rows(&self, sql: &str) -> Vec<Vec<Value>> {
+        self.folder.rows("hr", sql)
     }
 
-    /// A single number of the data file.
+    /// A single number of the data.
+    #[track_caller]
     pub(crate) fn count(&self, sql: &str) -> i64 {
-        match self.rows(sql)[0][0] {
-            rusqlite::types::Value::Integer(number) => number,
-            ref other => panic!("{sql}: {other:?}"),
-        }
+        self.rows(sql)[0][0].as_i64().unwrap_or_else(|| panic!("{sql} gives no number"))
     }
 }
 

@@ -1,25 +1,4 @@
--- The services that most tests call: every source type once, on data with values that are easily got wrong.
-create table item (
-  id     integer primary key,
-  name   varchar(40) not null unique,
-  price  numeric(9,2) check (price >= 0),
-  parent integer references item (id),
-  photo  blob
-);
-insert into item (id, name, price, parent, photo) values
-  (1, 'anvil', 120.5, null, x'89504e470d0a1a0a00ff'),
-  (2, 'bolt "M8", steel', 0.1, 1, null),
-  (3, 'crate <b>&amp;</b>', 99, 1, null),
-  (4, 'drill', null, null, null),
-  (5, 'écrou ☃', 0.07, 2, null);
-create table exact (
-  id integer primary key, big integer, ratio real, digits text, flag boolean, day date, at timestamp, doc json, raw blob
-);
-insert into exact (id, big, ratio, digits, flag, day, at, doc, raw) values
-  (1, 9007199254740993, 0.1, '12345678901234567890', true, '2024-02-29', '2024-05-01 09:30:00', '{"a":[1,2.50]}', x'00ff10'),
-  (2, -9223372036854775808, 1e300, '0.10000000000000000001', false, null, '2024-05-01 09:30:00.002', 'no json', x''),
-  (3, 9223372036854775807, -1.5, '007', null, '1999-12-31', null, null, null);
-create table note (id integer primary key, text text);
+-- The services that most tests call: every source type once. The same text on both databases.
 begin
   ords.define_module(p_module_name => 'shop', p_base_path => '/shop/', p_items_per_page => 2);
 
@@ -118,14 +97,10 @@ begin
   ords.define_handler('shop', 'sneaky/feed', 'GET', ords.source_type_collection_feed, q'[insert into note (text) values ('x') returning id]');
   ords.define_template('shop', 'sneaky/one');
   ords.define_handler('shop', 'sneaky/one', 'GET', ords.source_type_query_one_row, q'[with a as (select 'x' as t) insert into note (text) select t from a returning id]');
-  ords.define_template('shop', 'sneaky/pragma');
-  ords.define_handler('shop', 'sneaky/pragma', 'GET', ords.source_type_collection_feed, 'pragma user_version = 7');
-  ords.define_template('shop', 'sneaky/attach');
-  ords.define_handler('shop', 'sneaky/attach', 'POST', ords.source_type_plsql, q'[attach database 'stolen.db' as stolen]');
   ords.define_template('shop', 'broken');
   ords.define_handler('shop', 'broken', 'GET', ords.source_type_collection_feed, 'select secret_column from secret_table');
   ords.define_template('shop', 'fails');
-  ords.define_handler('shop', 'fails', 'GET', ords.source_type_query_one_row, q'[select json_extract('secret value{', '$.a') as a]');
+  ords.define_handler('shop', 'fails', 'GET', ords.source_type_query_one_row, 'select a from failing');
 
   ords.define_template('shop', 'endless');
   ords.define_handler('shop', 'endless', 'GET', ords.source_type_query_one_row,
@@ -138,7 +113,7 @@ begin
   ords.define_template('shop', 'cut');
   ords.define_handler('shop', 'cut', 'GET', ords.source_type_collection_feed,
     q'[with recursive n (i) as (select 1 union all select i + 1 from n where i < 100000)
-       select i as id, 'row number ' || i as text, case i when 90000 then abs(-9223372036854775807 - 1) else i end as fails from n]', 0);
+       select i as id, 'row number ' || i as text, abs(-9223372036854685808 - i) as fails from n]', 0);
 
   ords.define_module(p_module_name => 'open', p_base_path => '/open/');
   ords.define_template('open', 'names');

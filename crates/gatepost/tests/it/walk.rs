@@ -2,9 +2,9 @@
 
 use reqwest::StatusCode;
 
-use crate::backend::{Backend, on_both_catalogs};
 use crate::client::{Credentials, get, http};
-use crate::server::{Folder, TestServer};
+use crate::folder::Folder;
+use crate::server::TestServer;
 
 /// The block of the tutorial with names of our own, pasted as it is printed there: no slash, the query behind `END;`.
 const BLOCK: &str = "BEGIN
@@ -23,11 +23,10 @@ p_client_name => 'CLIENT_NAME'
 COMMIT;
 END;SELECT * FROM user_ords_clients";
 
-on_both_catalogs!(the_block_pasted_as_it_stands_makes_a_client_that_gets_in);
-
-async fn the_block_pasted_as_it_stands_makes_a_client_that_gets_in(catalog: Backend) {
+#[tokio::test]
+async fn the_block_pasted_as_it_stands_makes_a_client_that_gets_in() {
     let folder = Folder::new("walk");
-    let server = TestServer::demo_on(folder.path(), catalog);
+    let server = TestServer::demo(&folder);
     let protected = server.known("protected_url");
 
     let refused = http().get(&protected).header("accept", "text/html,*/*;q=0.8").send().await.unwrap();

@@ -57,6 +57,8 @@ fn attempt(database: &PostgresDatabase, migrations: &[Migration], create: bool) 
 
 /// Makes the version row when it is missing and locks it: further processes wait here.
 fn lock_version(transaction: &dyn Transaction) -> Result<i64, DatabaseError> {
+    // That the table is there is no news.
+    transaction.execute("set local client_min_messages = warning", &[])?;
     transaction.execute(
         "create table if not exists catalog_version (id bigint primary key check (id = 1), version bigint not null)",
         &[],

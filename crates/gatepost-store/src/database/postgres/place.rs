@@ -138,15 +138,8 @@ impl PostgresPlace {
     }
 
     fn hosts(&self) -> impl Iterator<Item = String> {
-        self.config.get_hosts().iter().enumerate().map(|(index, host)| {
-            let ports = self.config.get_ports();
-            let port = ports.get(index).or(ports.first()).copied().unwrap_or(5432);
-            match host {
-                Host::Tcp(name) => format!("{name}:{port}"),
-                #[cfg(unix)]
-                Host::Unix(path) => path.display().to_string(),
-            }
-        })
+        hosts(&self.config)
+            .map(|(host, port)| if host.starts_with('/') { host } else { format!("{host}:{port}") })
     }
 
     /// What a connection is opened with. Files are read now, so that a renewed password or certificate is used.
@@ -240,22 +233,36 @@ fn system_roots() -> RootCertStore {
     roots
 }
 
-/// The password of a line `host:port:database:user:password` that fits, as libpq reads its password file.
+/// The password of the first line `host:port:database:user:password` that fits, as libpq reads its password file. Of
+/// several servers the first one that has a line decides: they hold the same roles.
 fn find_password(text: &str, config: &Config) -> Option<String> {
-    let host = config.get_hosts().first().map(|host| match host {
-        Host::Tcp(name) => name.clone(),
-        #[cfg(unix)]
-        Host::Unix(_) => "localhost".to_owned(),
-    });
-    let port = config.get_ports().first().copied().unwrap_or(5432).to_string();
     let user = config.get_user().unwrap_or_default();
-    let wanted = [host.as_deref().unwrap_or_default(), &port, config.get_dbname().unwrap_or(user), user];
-    text.lines().filter(|line| !line.starts_with('#')).find_map(|line| {
-        let fields = fields(line);
-        let (password, place) = fields.split_last()?;
-        let fits = place.len() == wanted.len()
-            && place.iter().zip(wanted).all(|(field, wanted)| field == "*" || field == wanted);
-        fits.then(|| password.clone())
+    let database = config.get_dbname().unwrap_or(user);
+    let lines: Vec<Vec<String>> = text.lines().filter(|line| !line.starts_with('#')).map(fields).collect();
+    hosts(config).find_map(|(host, port)| {
+        let host = if host.starts_with('/') { "localhost".to_owned() } else { host };
+        let wanted = [host, port.to_string(), database.to_owned(), user.to_owned()];
+        lines.iter().find_map(|line| {
+            let (password, place) = line.split_last()?;
+            let fits = place.len() == wanted.len()
+                && place.iter().zip(&wanted).all(|(field, wanted)| field == "*" || field == wanted);
+            fits.then(|| password.clone())
+        })
+    })
+}
+
+/// The servers' names and ports: a name, an address, or the path of a socket.
+fn hosts(config: &Config) -> impl Iterator<Item = (String, u16)> {
+    (0..servers_of(config)).map(|server| {
+        let ports = config.get_ports();
+        let port = ports.get(server).or(ports.first()).copied().unwrap_or(5432);
+        let name = match config.get_hosts().get(server) {
+            Some(Host::Tcp(name)) => name.clone(),
+            #[cfg(unix)]
+            Some(Host::Unix(path)) => path.display().to_string(),
+            None => config.get_hostaddrs().get(server).map(ToString::to_string).unwrap_or_default(),
+        };
+        (name, port)
     })
 }
 
@@ -341,5 +348,11 @@ mod tests {
         let place = parse("postgres://anna@h:5/b").unwrap();
         let text = "# h:5:b:anna:no\nother:5:b:anna:no\n*:*:b:anna:a\\:b\\\\c:d\n*:*:*:*:late\n";
         assert_eq!(find_password(text, &place.config).unwrap(), "a:b\\c:d");
+        let place = parse("postgres://anna@h:5,i:6/b").unwrap();
+        assert_eq!(find_password("i:6:b:anna:second\nj:6:b:anna:no", &place.config).unwrap(), "second");
+        assert_eq!(find_password("i:5:b:anna:no", &place.config), None);
+        let place = parse("postgres://anna@/b?hostaddr=127.0.0.1,127.0.0.2&port=1,2").unwrap();
+        assert_eq!(find_password("127.0.0.2:2:*:*:x", &place.config).unwrap(), "x");
+        assert_eq!(place.database(), "postgres://127.0.0.1:1,127.0.0.2:2/b");
     }
 }

@@ -5,18 +5,19 @@ use std::os::unix::fs::PermissionsExt as _;
 use reqwest::StatusCode;
 
 use crate::client::{Credentials, get};
+use crate::folder::Folder;
 use crate::process::call;
-use crate::server::{Folder, TestServer, sql};
+use crate::server::{TestServer, sql};
 
 #[tokio::test]
 async fn started_again_it_keeps_its_clients_and_what_was_changed() {
     let folder = Folder::new("demo-again");
-    let first = TestServer::demo(folder.path());
+    let first = TestServer::demo(&folder);
     let before = first.demo_json();
     first.sql("hr", "insert into dept (deptno, dname) values (50, 'ADDED');");
     first.sql("hr", "begin ords.delete_module('demo'); end;");
     first.stop();
-    let second = TestServer::demo(folder.path());
+    let second = TestServer::demo(&folder);
     let after = second.demo_json();
     for member in ["client_id", "client_secret", "limited_client_id", "limited_client_secret"] {
         assert_eq!(before[member], after[member], "{member}");
@@ -30,14 +31,13 @@ async fn started_again_it_keeps_its_clients_and_what_was_changed() {
 
     // Its description lost, the secrets that can still be read are told again.
     std::fs::remove_file(folder.path().join("demo.json")).unwrap();
-    let third = TestServer::demo(folder.path());
+    let third = TestServer::demo(&folder);
     assert_eq!(third.demo_json()["client_secret"], before["client_secret"]);
     third.stop();
     // Lost when they cannot be read any more, there are new ones, and they work.
-    let file = folder.path().join("gatepost.toml");
-    std::fs::write(&file, "demo = true\n[secrets]\nreveal_minutes = 0\n").unwrap();
+    folder.configure("demo = true\n[secrets]\nreveal_minutes = 0\n");
     sql(folder.path(), "hr", "begin oauth.rotate_client_secret('hr_app'); end;");
-    let fourth = TestServer::demo(folder.path());
+    let fourth = TestServer::demo(&folder);
     assert_ne!(fourth.demo_json()["client_secret"], before["client_secret"]);
     Credentials::of_demo(&fourth).token(&fourth, "hr").await;
 }
@@ -45,7 +45,7 @@ async fn started_again_it_keeps_its_clients_and_what_was_changed() {
 #[tokio::test]
 async fn what_it_tells_programs_works_and_is_private() {
     let folder = Folder::new("demo-json");
-    let server = TestServer::demo(folder.path());
+    let server = TestServer::demo(&folder);
     let mode = |name: &str| std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode("demo.json"), 0o600);
     assert_eq!(mode("keys.toml"), 0o600);
@@ -53,7 +53,7 @@ async fn what_it_tells_programs_works_and_is_private() {
     let path = folder.path().join("demo.json");
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
     server.stop();
-    let server = TestServer::demo(folder.path());
+    let server = TestServer::demo(&folder);
     assert_eq!(mode("demo.json"), 0o600);
     let base = server.known("base_url");
     assert_eq!(server.known("token_url"), format!("{base}/oauth/token"));

@@ -1,14 +1,15 @@
 //! `gatepost explain`.
 
+use crate::folder::Folder;
 use crate::process::{Outcome, call};
-use crate::server::{Folder, TestServer, sql};
+use crate::server::{TestServer, sql};
 
 struct Demo(Folder);
 
 impl Demo {
     fn new(name: &str) -> Self {
         let folder = Folder::new(name);
-        drop(TestServer::demo(folder.path()));
+        drop(TestServer::demo(&folder));
         Self(folder)
     }
 

@@ -1,7 +1,8 @@
 //! `gatepost export`: the script makes the same catalog on an empty server.
 
+use crate::folder::Folder;
 use crate::process::{Shop, call, finish};
-use crate::server::{Folder, TestServer};
+use crate::server::TestServer;
 
 /// Loads a script into an empty installation and exports it from there.
 fn through_an_empty_server(script: &str, schema: &str) -> String {
@@ -13,7 +14,7 @@ fn through_an_empty_server(script: &str, schema: &str) -> String {
 #[test]
 fn the_demo_comes_back_byte_for_byte() {
     let folder = Folder::new("export-demo");
-    drop(TestServer::demo(folder.path()));
+    drop(TestServer::demo(&folder));
     let dir = folder.path().to_str().unwrap();
     let script = call(&["export", "--data", dir, "--schema", "HR"]).ok();
     for wanted in ["ords.enable_schema(", "'employees/:id'", "gatepost.allow_public(", "'limited_app'"] {

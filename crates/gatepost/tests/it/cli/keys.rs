@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use reqwest::StatusCode;
 
 use crate::client::{Credentials, get};
+use crate::folder::Folder;
 use crate::process::{Shop, call, eventually, eventually_status, finish};
-use crate::server::{Folder, TestServer, gatepost};
+use crate::server::{TestServer, gatepost};
 
 #[test]
 fn a_missing_a_foreign_and_a_readable_key_file_are_refused_with_the_fix() {
@@ -35,8 +36,7 @@ fn a_missing_a_foreign_and_a_readable_key_file_are_refused_with_the_fix() {
     std::fs::remove_file(&path).unwrap();
     refused(&["keys.toml is missing", "put that file back"]);
     assert!(!path.exists(), "new keys were made for a catalog that has some");
-    let data = format!("sqlite:{}", shop.0.path().join("shop.db").display());
-    let message = call(&["init", shop.dir(), "--data-url", &data, "--schema", "shop"]).refused();
+    let message = shop.init().refused();
     assert!(message.contains("put that file back"), "{message}");
 
     let write = |bytes: &[u8]| {
@@ -57,7 +57,7 @@ fn a_missing_a_foreign_and_a_readable_key_file_are_refused_with_the_fix() {
 #[tokio::test]
 async fn keys_can_come_from_a_variable() {
     let folder = Folder::new("keys-variable");
-    drop(TestServer::demo(folder.path()));
+    drop(TestServer::demo(&folder));
     let path = folder.path().join("keys.toml");
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::remove_file(&path).unwrap();
@@ -109,7 +109,7 @@ fn every_kind_is_rotated_and_the_last_sealing_key_stays() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sealing_keys_are_rotated_under_load_without_one_failure() {
     let folder = Folder::new("keys-rotate");
-    let server = Arc::new(TestServer::demo(folder.path()));
+    let server = Arc::new(TestServer::demo(&folder));
     let client = Credentials::of_demo(&server);
     let url = server.known("protected_url");
     let first = client.token(&server, "hr").await;

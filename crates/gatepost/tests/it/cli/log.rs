@@ -1,13 +1,14 @@
 //! `gatepost log`.
 
 use crate::client::{Credentials, get};
+use crate::folder::Folder;
 use crate::process::{call, eventually};
-use crate::server::{Folder, TestServer};
+use crate::server::TestServer;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_and_changes_are_listed_newest_first() {
     let folder = Folder::new("log");
-    let server = TestServer::demo(folder.path());
+    let server = TestServer::demo(&folder);
     let token = Credentials::of_demo(&server).token(&server, "hr").await;
     get(&server.known("protected_url"), None).await;
     let last = get(&format!("{}?secret_of_the_query=1", server.known("item_url")), Some(&token)).await;

@@ -3,8 +3,9 @@
 use reqwest::StatusCode;
 
 use crate::client::{Credentials, get};
+use crate::folder::Folder;
 use crate::process::{Outcome, finish};
-use crate::server::{Folder, TestServer, gatepost};
+use crate::server::{TestServer, gatepost};
 
 fn token(server: &TestServer, id: &str, arguments: &[&str], secret: &str, variable: Option<&str>) -> Outcome {
     let url = server.known("token_url");
@@ -16,7 +17,7 @@ fn token(server: &TestServer, id: &str, arguments: &[&str], secret: &str, variab
 #[tokio::test(flavor = "multi_thread")]
 async fn the_secret_comes_from_standard_input_or_the_environment() {
     let folder = Folder::new("token");
-    let server = TestServer::demo(folder.path());
+    let server = TestServer::demo(&folder);
     let client = Credentials::of_demo(&server);
     let with_line_end = format!("{}\n", client.secret);
     for (input, variable) in [(with_line_end.as_str(), None), ("", Some(client.secret.as_str()))] {
@@ -33,7 +34,7 @@ async fn the_secret_comes_from_standard_input_or_the_environment() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_server_refuses_is_told_without_the_secret() {
     let folder = Folder::new("token-refused");
-    let server = TestServer::demo(folder.path());
+    let server = TestServer::demo(&folder);
     let client = Credentials::of_demo(&server);
     let wrong = "gp_cs_wrong_wrong_wrong_wrong_wrong";
     let message = token(&server, &client.id, &[], wrong, None).refused();

@@ -3,19 +3,9 @@
 use reqwest::{RequestBuilder, Response, StatusCode};
 
 use super::token::refused;
-use crate::backend::{Backend, on_both_catalogs};
 use crate::client::{Credentials, get, http, keeping, status_soon};
+use crate::holder::Holder;
 use crate::shop::{Shop, header};
-
-on_both_catalogs!(
-    rev_05_a_revocation_outlives_the_process,
-    rev_07_a_role_taken_and_given_back_counts_at_once,
-    rev_07_disabling_ends_tokens_for_good,
-    rev_07_a_deleted_client_is_gone_and_its_name_brings_nothing_back,
-    rev_07_revoking_all_tokens_leaves_the_client,
-    rev_07_rotation_with_sessions_revoked_ends_old_secret_and_tokens,
-    rev_07_a_deleted_role_opens_nothing,
-);
 
 fn bare(shop: &Shop) -> RequestBuilder {
     http().post(shop.server.url("hr/oauth/revoke"))
@@ -95,15 +85,13 @@ async fn rev_03_a_token_of_another_client_is_not_revoked() {
 async fn rev_04_a_store_that_fails_is_503_and_never_success() {
     let shop = Shop::new().await;
     let token = shop.client.token(&shop.server, "hr").await;
-    // Another process holds the catalog's only write lock.
-    let catalog = rusqlite::Connection::open(shop.folder.path().join("catalog.db")).unwrap();
-    catalog.execute_batch("begin immediate").unwrap();
+    // Another process holds what every commit needs.
+    let holder = Holder::of_catalog(&shop.folder);
     let answer = revoke(&shop, &shop.client, &[("token", &token)]).await;
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(!header(&answer, "retry-after").is_empty());
     assert!(opens(&shop, &token).await);
-    catalog.execute_batch("rollback").unwrap();
-    drop(catalog);
+    drop(holder);
     assert_eq!(revoke(&shop, &shop.client, &[("token", &token)]).await.status(), StatusCode::OK);
     assert!(!opens(&shop, &token).await);
 }
@@ -128,8 +116,9 @@ async fn rev_05_after_the_answer_no_connection_lets_the_token_in() {
     }
 }
 
-async fn rev_05_a_revocation_outlives_the_process(catalog: Backend) {
-    let shop = Shop::on(catalog).await;
+#[tokio::test]
+async fn rev_05_a_revocation_outlives_the_process() {
+    let shop = Shop::new().await;
     assert_eq!(revoke(&shop, &shop.client, &[("token", &shop.token)]).await.status(), StatusCode::OK);
     let revoked = shop.token.clone();
     let (client, kept) = (shop.client.clone(), shop.client.token(&shop.server, "hr").await);
@@ -147,14 +136,16 @@ async fn changed(shop: &Shop, block: &str, status: StatusCode) {
     status_soon(&shop.url("items/"), Some(&shop.token), status).await;
 }
 
-async fn rev_07_a_role_taken_and_given_back_counts_at_once(catalog: Backend) {
-    let shop = Shop::on(catalog).await;
+#[tokio::test]
+async fn rev_07_a_role_taken_and_given_back_counts_at_once() {
+    let shop = Shop::new().await;
     changed(&shop, "oauth.revoke_client_role('shop_app', 'shop_user');", StatusCode::FORBIDDEN).await;
     changed(&shop, "oauth.grant_client_role('shop_app', 'shop_user');", StatusCode::OK).await;
 }
 
-async fn rev_07_disabling_ends_tokens_for_good(catalog: Backend) {
-    let shop = Shop::on(catalog).await;
+#[tokio::test]
+async fn rev_07_disabling_ends_tokens_for_good() {
+    let shop = Shop::new().await;
     changed(&shop, "gatepost.set_client_status('shop_app', 'DISABLED');", StatusCode::UNAUTHORIZED).await;
     shop.server.sql("hr", "begin gatepost.set_client_status('shop_app', 'ENABLED'); commit; end;");
     let fresh = shop.client.token_soon(&shop.server, "hr").await;
@@ -162,8 +153,9 @@ async fn rev_07_disabling_ends_tokens_for_good(catalog: Backend) {
     assert!(!opens(&shop, &shop.token).await, "enabling brought an old token back");
 }
 
-async fn rev_07_a_deleted_client_is_gone_and_its_name_brings_nothing_back(catalog: Backend) {
-    let shop = Shop::on(catalog).await;
+#[tokio::test]
+async fn rev_07_a_deleted_client_is_gone_and_its_name_brings_nothing_back() {
+    let shop = Shop::new().await;
     changed(&shop, "oauth.delete_client('shop_app');", StatusCode::UNAUTHORIZED).await;
     shop.server.sql(
         "hr",
@@ -178,15 +170,17 @@ async fn rev_07_a_deleted_client_is_gone_and_its_name_brings_nothing_back(catalo
     assert_eq!(status, StatusCode::UNAUTHORIZED);
 }
 
-async fn rev_07_revoking_all_tokens_leaves_the_client(catalog: Backend) {
-    let shop = Shop::on(catalog).await;
+#[tokio::test]
+async fn rev_07_revoking_all_tokens_leaves_the_client() {
+    let shop = Shop::new().await;
     changed(&shop, "gatepost.revoke_client_tokens('shop_app');", StatusCode::UNAUTHORIZED).await;
     let fresh = shop.client.token(&shop.server, "hr").await;
     assert!(opens(&shop, &fresh).await);
 }
 
-async fn rev_07_rotation_with_sessions_revoked_ends_old_secret_and_tokens(catalog: Backend) {
-    let shop = Shop::on(catalog).await;
+#[tokio::test]
+async fn rev_07_rotation_with_sessions_revoked_ends_old_secret_and_tokens() {
+    let shop = Shop::new().await;
     changed(
         &shop,
         "oauth.rotate_client_secret('shop_app', p_revoke_existing => true, p_revoke_sessions => true);",
@@ -201,8 +195,9 @@ async fn rev_07_rotation_with_sessions_revoked_ends_old_secret_and_tokens(catalo
     assert!(opens(&shop, &fresh).await);
 }
 
-async fn rev_07_a_deleted_role_opens_nothing(catalog: Backend) {
-    let shop = Shop::on(catalog).await;
+#[tokio::test]
+async fn rev_07_a_deleted_role_opens_nothing() {
+    let shop = Shop::new().await;
     shop.server.sql(
         "hr",
         "declare l_roles owa.vc_arr; l_patterns owa.vc_arr; l_modules owa.vc_arr; begin

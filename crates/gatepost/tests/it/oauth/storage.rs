@@ -10,12 +10,6 @@ fn holds(bytes: &[u8], needle: &str) -> bool {
     bytes.windows(needle.len()).any(|window| window == needle.as_bytes())
 }
 
-/// The catalog as it would be stolen: all of its files.
-fn catalog(shop: &Shop) -> Vec<u8> {
-    let files = ["catalog.db", "catalog.db-wal"].map(|name| shop.folder.path().join(name));
-    files.iter().flat_map(|file| std::fs::read(file).unwrap_or_default()).collect()
-}
-
 #[tokio::test]
 async fn sto_01_secrets_are_made_by_the_server() {
     let shop = Shop::shared().await;
@@ -26,7 +20,7 @@ async fn sto_01_secrets_are_made_by_the_server() {
 #[tokio::test]
 async fn sto_02_a_stolen_catalog_holds_no_secret() {
     let shop = Shop::shared().await;
-    let stolen = catalog(&shop);
+    let stolen = shop.folder.stolen_catalog();
     assert!(holds(&stolen, "shop_app") && holds(&stolen, "\"hmac\""));
     assert!(!holds(&stolen, &shop.client.secret));
     assert!(!holds(&stolen, &shop.client.secret["gp_cs_".len()..]));
@@ -45,7 +39,7 @@ async fn with_chosen_secret() -> (Shop, Credentials) {
 #[tokio::test]
 async fn sto_03_a_chosen_secret_is_argon2id_and_short_ones_are_refused() {
     let (shop, client) = with_chosen_secret().await;
-    let stolen = catalog(&shop);
+    let stolen = shop.folder.stolen_catalog();
     assert!(holds(&stolen, "$argon2id$v=19$m=") && !holds(&stolen, CHOSEN));
     client.token(&shop.server, "hr").await;
     let short = "begin oauth.update_client_secret('shop_app', 'too short'); end;";
@@ -117,7 +111,7 @@ async fn sto_07_keys_are_in_a_private_file_and_a_foreign_one_is_refused() {
     let keys = shop.folder.path().join("keys.toml");
     assert_eq!(std::fs::metadata(&keys).unwrap().permissions().mode() & 0o777, 0o600);
     let text = std::fs::read_to_string(&keys).unwrap();
-    let stolen = catalog(&shop);
+    let stolen = shop.folder.stolen_catalog();
     let values = text.lines().filter_map(|line| line.split('"').nth(1)).filter(|value| value.len() >= 32);
     let mut found = 0;
     for value in values {
@@ -169,7 +163,7 @@ async fn clk_01_a_token_ends_when_it_said() {
 
 #[tokio::test]
 async fn clk_03_lifetimes_of_more_than_a_day_are_refused_unless_meant() {
-    let folder = crate::server::Folder::new("clock");
+    let folder = crate::folder::Folder::new("clock");
     let data = folder.path().to_str().unwrap().to_owned();
     folder.write("gatepost.toml", "demo = true\n[oauth]\naccess_token_seconds = 86401\n");
     let refused = run(&["demo", "--data", &data, "--listen", "127.0.0.1:0"]);
@@ -179,7 +173,7 @@ async fn clk_03_lifetimes_of_more_than_a_day_are_refused_unless_meant() {
         "gatepost.toml",
         "demo = true\n[oauth]\naccess_token_seconds = 86401\nallow_long_tokens = true\n",
     );
-    let server = TestServer::demo(folder.path());
+    let server = TestServer::demo(&folder);
     let (_, answer) = Credentials::of_demo(&server).request(&server, "hr", &[]).await;
     assert_eq!(answer["expires_in"], 86401);
 }

@@ -11,10 +11,11 @@ use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
 use crate::client::http;
+use crate::folder::Folder;
 use crate::pgbouncer::Pgbouncer;
 use crate::postgres::{Cluster, cluster, psql};
 use crate::process::{call, finish};
-use crate::server::{Folder, TestServer, gatepost};
+use crate::server::{TestServer, gatepost};
 
 /// Opens what tests define, so that they need no tokens.
 const PUBLIC: &str = "begin gatepost.allow_public('/t/*', 'GET,POST,PUT,DELETE'); end;\n/\n";

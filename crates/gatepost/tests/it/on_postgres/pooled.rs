@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 
 use super::{Logins, Published, handlers, values};
 use crate::client::{get, status_soon};
+use crate::folder::Folder;
 use crate::pgbouncer::Pgbouncer;
 use crate::postgres::{cluster, psql};
 use crate::process::{call, finish};
-use crate::server::{Folder, TestServer, gatepost};
+use crate::server::{TestServer, gatepost};
 
 /// A pooler with this many connections for each login.
 fn pooler(logins: &Logins, connections: u32) -> Pgbouncer {

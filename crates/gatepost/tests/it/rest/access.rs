@@ -3,6 +3,7 @@
 use reqwest::{Method, StatusCode};
 
 use crate::client::{Credentials, get, http, status_soon};
+use crate::outage::Outage;
 use crate::server::run;
 use crate::shop::{Shop, header, parts};
 
@@ -300,14 +301,8 @@ async fn explain_says_what_the_server_does() {
 
 #[tokio::test]
 async fn the_stale_server_refuses_all_but_the_public() {
-    let shop = Shop::with("[access]\nmax_stale_seconds = 1\n").await;
-    // What stands in the catalog's place is none.
-    let file = shop.folder.path().join("catalog.db");
-    for side in ["catalog.db-wal", "catalog.db-shm"] {
-        std::fs::rename(shop.folder.path().join(side), shop.folder.path().join(format!("{side}.away")))
-            .unwrap();
-    }
-    std::fs::rename(shop.folder.write("garbage", &"no catalog ".repeat(1000)), &file).unwrap();
+    let shop = Shop::with("[access]\nmax_stale_seconds = 1\n[catalog]\npoll_ms = 100\n").await;
+    let _outage = Outage::of_catalog(&shop.folder);
     status_soon(&shop.url("items/"), Some(&shop.token), StatusCode::SERVICE_UNAVAILABLE).await;
     let answer = get(&shop.url("items/"), Some(&shop.token)).await;
     assert!(!header(&answer, "retry-after").is_empty());

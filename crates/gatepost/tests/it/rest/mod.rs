@@ -8,4 +8,6 @@ mod conditional;
 mod cors;
 mod handlers;
 mod limits;
+mod on_postgres;
+mod on_sqlite;
 mod paths;

@@ -121,7 +121,7 @@ fn d2_exceptions_and_nested_blocks() {
             ),
             (
                 "n number;",
-                "begin select 1 into n from (select 1 as a union all select 2); exception when too_many_rows then p('many'); end;",
+                "begin select 1 into n from (select 1 as a union all select 2) two; exception when too_many_rows then p('many'); end;",
                 &["many"],
             ),
             ("n number;", "begin n := 1 / 0; exception when zero_divide then p('zero'); end;", &["zero"]),

@@ -1,5 +1,6 @@
 //! The `user_ords_*` views have the columns that ORDS documents (`ords.md` 3.2 of the design's reference).
 
+use crate::backend::no_table;
 use crate::process::Shop;
 
 const AUDIT: [&str; 4] = ["created_by", "created_on", "updated_by", "updated_on"];
@@ -99,7 +100,7 @@ fn every_view_has_the_documented_columns() {
         );
     }
     let missing = shop.script("select * from user_ords_modulez").refused();
-    assert!(missing.contains("no such table"), "{missing}");
+    assert!(missing.contains(&no_table("user_ords_modulez")), "{missing}");
 }
 
 #[test]
@@ -147,7 +148,7 @@ fn the_views_show_what_was_defined_and_join() {
         ),
         ("select pattern, methods from user_ords_public", "/open/*,GET"),
         ("select substr(client_secret, 1, 6) from user_ords_clients", "gp_cs_"),
-        ("select version like 'Gatepost %' from ords_version", "1"),
+        ("select substr(version, 1, 9) from ords_version", "Gatepost "),
         ("select created_by, updated_by from user_ords_roles", "tester,tester"),
     ] {
         assert_eq!(shop.lines(query), [wanted], "{query}");

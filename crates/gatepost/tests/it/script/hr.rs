@@ -2,17 +2,25 @@
 
 use reqwest::StatusCode;
 
+use crate::backend::Backend;
 use crate::client::{Credentials, get, http};
+use crate::folder::Folder;
 use crate::process::call;
-use crate::server::{Folder, TestServer};
+use crate::server::TestServer;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_files_make_tables_services_locks_and_clients_that_work() {
     let folder = Folder::new("hr");
     let dir = folder.path().to_str().unwrap();
-    let data = format!("sqlite:{}", folder.path().join("hr.db").display());
-    call(&["init", dir, "--data-url", &data, "--schema", "hr", "--create"]).ok();
-    for file in ["tables", "definitions", "clients"] {
+    let tables = match folder.backend() {
+        Backend::Sqlite => "tables",
+        Backend::Postgres => {
+            folder.configure("");
+            "tables-postgres"
+        }
+    };
+    call(&["init", dir, "--data-url", &folder.data_url("hr"), "--schema", "hr", "--create"]).ok();
+    for file in [tables, "rows", "definitions", "clients"] {
         let path = format!("{}/../../examples/hr/{file}.sql", env!("CARGO_MANIFEST_DIR"));
         call(&["sql", "--data", dir, "--schema", "hr", &path]).ok();
     }

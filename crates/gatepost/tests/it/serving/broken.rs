@@ -1,26 +1,24 @@
-//! Files that are not what they should be: a clear message, exit code 1, no panic, nothing lost.
-
-use std::path::{Path, PathBuf};
+//! Databases and files that are not what they should be: a clear message, exit code 1, no panic, nothing lost.
 
 use reqwest::StatusCode;
 
+use crate::backend::Backend;
 use crate::client::{Credentials, get};
-use crate::process::{Shop, assert_whole, eventually_status, finish, sqlite};
-use crate::server::{Folder, TestServer, gatepost};
+use crate::outage::Outage;
+use crate::process::{Shop, eventually, eventually_status, finish};
+use crate::server::TestServer;
 
 /// A shop with a public module that answers.
 fn shop(name: &str) -> Shop {
     let shop = Shop::new(name);
-    shop.script(
-        "begin
-           ords.define_service(p_module_name => 'shop.v1', p_base_path => '/v1/', p_pattern => 'one',
-             p_source => 'select 1 as one');
-           gatepost.allow_public('/v1/*');
-         end;",
-    )
-    .ok();
+    shop.script(PUBLIC).ok();
     shop
 }
+
+const PUBLIC: &str = "begin
+  ords.define_service(p_module_name => 'shop.v1', p_base_path => '/v1/', p_pattern => 'one', p_source => 'select 1 as one');
+  gatepost.allow_public('/v1/*');
+end;";
 
 /// Every command that reads the catalog says why it cannot.
 #[track_caller]
@@ -41,61 +39,43 @@ fn assert_refused(shop: &Shop, wanted: &str) {
 }
 
 #[test]
-fn a_broken_catalog_is_named_and_left_as_it_is() {
-    let shop = shop("broken");
-    let path = shop.0.path().join("catalog.db");
-    let good = std::fs::read(&path).unwrap();
-    let garbage = "no database at all, but longer than a header ".repeat(500).into_bytes();
-    let zeros = [vec![0; 4096], good[4096..].to_vec()].concat();
-    for (bytes, wanted) in [
-        (garbage, "damaged or not a Gatepost database"),
-        (good[..good.len() / 2].to_vec(), "damaged"),
-        (good[..1000].to_vec(), "damaged"),
-        (zeros, "damaged"),
-        (Vec::new(), "empty or was never finished"),
-    ] {
-        std::fs::write(&path, &bytes).unwrap();
-        assert_refused(&shop, wanted);
-        assert!(std::fs::read(&path).unwrap() == bytes, "the file was changed: {wanted}");
-    }
-    std::fs::write(&path, good).unwrap();
-    assert_eq!(shop.lines("select name from user_ords_modules"), ["shop.v1"]);
-    assert_whole(&shop.0, "catalog.db");
-}
-
-#[test]
 fn a_catalog_of_a_newer_program_or_of_another_one_is_refused() {
     let shop = shop("foreign");
-    let path = shop.0.path().join("catalog.db");
-    sqlite(&shop.0, "catalog.db").pragma_update(None, "user_version", 99).unwrap();
+    shop.0.change_catalog(match shop.0.backend() {
+        Backend::Sqlite => "pragma user_version = 99",
+        Backend::Postgres => "update catalog_version set version = 99",
+    });
     assert_refused(&shop, "the database has version 99, this program knows");
-    std::fs::remove_file(&path).unwrap();
-    sqlite(&shop.0, "catalog.db")
-        .execute_batch("create table mine (a); insert into mine values (1)")
-        .unwrap();
-    let before = std::fs::read(&path).unwrap();
+    take_catalog_away(&shop);
+    shop.0.change_catalog(match shop.0.backend() {
+        Backend::Sqlite => "create table mine (a); insert into mine values (1)",
+        Backend::Postgres => {
+            "create schema gatepost authorization gatepost_catalog; create table mine (a integer);
+             insert into mine values (1); alter table mine owner to gatepost_catalog"
+        }
+    });
     assert_refused(&shop, "tables of another program");
-    assert!(std::fs::read(&path).unwrap() == before, "another program's file was changed");
+    assert_eq!(shop.0.catalog_rows("select a from mine"), [[1]], "another program's table was changed");
+}
+
+fn take_catalog_away(shop: &Shop) {
+    match shop.0.backend() {
+        Backend::Sqlite => std::fs::remove_file(shop.0.path().join("catalog.db")).unwrap(),
+        Backend::Postgres => shop.0.change_catalog("drop schema gatepost cascade"),
+    }
 }
 
 #[test]
-fn a_missing_catalog_and_one_that_is_a_folder_are_named() {
+fn a_missing_catalog_is_named_and_not_made_by_looking() {
     let shop = shop("missing");
-    let path = shop.0.path().join("catalog.db");
-    let away = shop.0.path().join("away");
-    std::fs::rename(&path, &away).unwrap();
+    take_catalog_away(&shop);
     assert_refused(&shop, "there is no catalog at");
-    assert!(!path.exists(), "a catalog was made by a command that only reads one");
-    std::fs::create_dir(&path).unwrap();
-    assert_refused(&shop, "unable to open database file");
 }
 
 #[test]
 fn an_object_that_cannot_be_read_is_named() {
     let shop = shop("document");
-    sqlite(&shop.0, "catalog.db")
-        .execute("update catalog_object set body = '{\"half' where kind = 'module'", [])
-        .unwrap();
+    shop.0.change_catalog("update catalog_object set body = '{\"half' where kind = 'module'");
     let message = shop.run("sql", &["--schema", "shop", "-c", "select 1 as one"]).refused();
     assert!(message.contains("the catalog: ") && message.contains("object 10001 is unreadable"), "{message}");
 }
@@ -109,7 +89,7 @@ fn a_broken_log_store_is_named() {
 }
 
 #[tokio::test]
-async fn a_schema_whose_data_is_broken_answers_503_until_it_is_back_and_the_others_go_on() {
+async fn a_schema_whose_data_is_away_answers_503_until_it_is_back_and_the_others_go_on() {
     let shop = shop("data");
     let other = "begin
            ords.enable_schema(p_schema => 'other');
@@ -118,35 +98,28 @@ async fn a_schema_whose_data_is_broken_answers_503_until_it_is_back_and_the_othe
            gatepost.allow_public('/o/*');
          end;";
     finish(&mut shop.command("sql", &[]), other).ok();
-    let path = shop.0.path().join("shop.db");
-    let good = std::fs::read(&path).unwrap();
-    std::fs::write(&path, "garbage ".repeat(1_000)).unwrap();
+    let outage = Outage::of_data(&shop.0, "shop");
     let server = TestServer::serve(shop.0.path());
     let url = server.url("shop/v1/one");
     let broken = get(&url, None).await;
     assert_eq!(broken.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(broken.headers().contains_key("retry-after"));
-    assert!(!broken.text().await.unwrap().contains("shop.db"), "the caller learns nothing of files");
+    let told = broken.text().await.unwrap();
+    assert!(
+        !told.contains("shop.db") && !told.contains("gatepost_shop"),
+        "the caller learns nothing: {told}"
+    );
     assert_eq!(get(&server.url("other/o/one"), None).await.status(), StatusCode::OK);
-    let ready = get(&format!("{}/readyz", server.base_url), None).await;
-    assert_eq!(ready.status(), StatusCode::SERVICE_UNAVAILABLE);
-    assert!(server.log_text().contains("data cannot be opened"), "{}", server.log_text());
-
-    std::fs::write(&path, good).unwrap();
+    outage.end();
     eventually_status(200, async || get(&url, None).await).await;
-    let ready = format!("{}/readyz", server.base_url);
-    eventually_status(200, async || get(&ready, None).await).await;
 }
 
 #[tokio::test]
 async fn a_server_whose_catalog_breaks_goes_on_with_what_it_knows_and_says_so() {
     let shop = shop("breaks");
     let server = TestServer::serve(shop.0.path());
-    let broken: PathBuf = shop.0.write("broken.db", &"garbage ".repeat(1_000));
-    std::fs::rename(broken, shop.0.path().join("catalog.db")).unwrap();
-    crate::process::eventually("the log says so", || {
-        server.log_text().contains("the catalog cannot be read") && server.log_text().contains("damaged")
-    });
+    let _outage = Outage::of_catalog(&shop.0);
+    eventually("the log says so", || server.log_text().contains("the catalog cannot be read"));
     assert_eq!(get(&server.url("shop/v1/one"), None).await.status(), StatusCode::OK);
 }
 
@@ -166,39 +139,34 @@ async fn a_server_that_cannot_read_its_catalog_for_long_decides_nothing_and_reco
     )
     .ok();
     let mut serve = shop.command("serve", &["--listen", "127.0.0.1:0"]);
-    serve.env("GATEPOST_ACCESS_MAX_STALE_SECONDS", "1");
+    serve.env("GATEPOST_ACCESS_MAX_STALE_SECONDS", "1").env("GATEPOST_CATALOG_POLL_MS", "100");
     let server = TestServer::spawn(shop.0.path(), serve);
     let (public, locked) = (server.url("shop/v1/one"), server.url("shop/locked/one"));
     let ready = format!("{}/readyz", server.base_url);
     let token = Credentials::by_name(&server, "shop", "till").token(&server, "shop").await;
     let ask = async || get(&locked, Some(&token)).await;
     assert_eq!(ask().await.status(), StatusCode::OK);
-    let good = shop.0.path().join("good.db");
-    sqlite(&shop.0, "catalog.db").execute("vacuum into ?1", [good.to_str().unwrap()]).unwrap();
-    let broken = shop.0.write("broken.db", &"garbage ".repeat(1_000));
-    std::fs::rename(broken, shop.0.path().join("catalog.db")).unwrap();
+    let outage = Outage::of_catalog(&shop.0);
 
     eventually_status(503, ask).await;
     assert!(ask().await.headers().contains_key("retry-after"));
     eventually_status(503, async || get(&ready, None).await).await;
     assert_eq!(get(&public, None).await.status(), StatusCode::OK, "what is public needs no decision");
 
-    std::fs::rename(good, shop.0.path().join("catalog.db")).unwrap();
-    // It may be an older one: the tokens of before end with the file of before.
-    eventually_status(401, ask).await;
+    outage.end();
+    // A file that was restored may be an older one: the tokens of before end with the file of before.
+    let wanted = if shop.0.backend() == Backend::Sqlite { 401 } else { 200 };
+    eventually_status(wanted, ask).await;
     eventually_status(200, async || get(&ready, None).await).await;
     let complaints = server.log_text().matches("the catalog cannot be read").count();
     assert_eq!(complaints, 1, "said once, not at every look");
 }
 
 /// Kills `init` at growing ages and returns how many times it was not done by then.
-fn interrupt_init(folder: &Path) -> usize {
-    let data = format!("sqlite:{}", folder.join("shop.db").display());
+fn interrupt_init(shop: &Shop) -> usize {
     let mut interrupted = 0;
     for age_ms in (0..60).step_by(3) {
-        let mut init = gatepost(&["init", folder.to_str().unwrap(), "--schema", "shop", "--create"]);
-        init.args(["--data-url", &data]).stdout(std::process::Stdio::null());
-        let mut child = init.spawn().unwrap();
+        let mut child = shop.init_command().stdout(std::process::Stdio::null()).spawn().unwrap();
         std::thread::sleep(std::time::Duration::from_millis(age_ms));
         let _ = child.kill();
         interrupted += usize::from(!child.wait().unwrap().success());
@@ -208,11 +176,65 @@ fn interrupt_init(folder: &Path) -> usize {
 
 #[test]
 fn init_that_was_killed_at_any_time_can_be_run_again() {
-    let folder = Folder::new("killed-init");
-    assert!(interrupt_init(folder.path()) > 0);
-    let dir = folder.path().to_str().unwrap();
-    let data = format!("sqlite:{}", folder.path().join("shop.db").display());
-    crate::process::call(&["init", dir, "--schema", "shop", "--create", "--data-url", &data]).ok();
-    crate::process::call(&["check-config", "--data", dir]).ok();
-    assert_whole(&folder, "catalog.db");
+    let shop = Shop::not_made(Backend::of_this_run(), "killed-init");
+    assert!(interrupt_init(&shop) > 0);
+    shop.init().ok();
+    shop.run("check-config", &[]).ok();
+    shop.0.assert_whole();
+}
+
+mod on_sqlite {
+    //! A catalog that is a file can be any file.
+
+    use super::*;
+
+    fn shop(name: &str) -> Shop {
+        let shop = Shop::on(Backend::Sqlite, name);
+        shop.script(PUBLIC).ok();
+        shop
+    }
+
+    #[test]
+    fn a_broken_catalog_is_named_and_left_as_it_is() {
+        let shop = shop("broken");
+        let path = shop.0.path().join("catalog.db");
+        let good = std::fs::read(&path).unwrap();
+        let garbage = "no database at all, but longer than a header ".repeat(500).into_bytes();
+        let zeros = [vec![0; 4096], good[4096..].to_vec()].concat();
+        for (bytes, wanted) in [
+            (garbage, "damaged or not a Gatepost database"),
+            (good[..good.len() / 2].to_vec(), "damaged"),
+            (good[..1000].to_vec(), "damaged"),
+            (zeros, "damaged"),
+            (Vec::new(), "empty or was never finished"),
+        ] {
+            std::fs::write(&path, &bytes).unwrap();
+            assert_refused(&shop, wanted);
+            assert!(std::fs::read(&path).unwrap() == bytes, "the file was changed: {wanted}");
+        }
+        std::fs::write(&path, good).unwrap();
+        assert_eq!(shop.lines("select name from user_ords_modules"), ["shop.v1"]);
+        shop.0.assert_whole();
+    }
+
+    #[test]
+    fn a_catalog_that_is_a_folder_is_named() {
+        let shop = shop("folder");
+        let path = shop.0.path().join("catalog.db");
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        assert_refused(&shop, "unable to open database file");
+    }
+
+    #[tokio::test]
+    async fn a_node_that_cannot_open_the_data_of_a_schema_is_not_ready() {
+        let shop = shop("unready");
+        let outage = Outage::of_data(&shop.0, "shop");
+        let server = TestServer::serve(shop.0.path());
+        let ready = format!("{}/readyz", server.base_url);
+        assert_eq!(get(&ready, None).await.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(server.log_text().contains("data cannot be opened"), "{}", server.log_text());
+        outage.end();
+        eventually_status(200, async || get(&ready, None).await).await;
+    }
 }

@@ -2,11 +2,12 @@
 
 use reqwest::StatusCode;
 
-use crate::backend::{Backend, on_both_catalogs};
 use crate::client::{Credentials, get, http};
+use crate::folder::Folder;
 use crate::nodes::{HOST, free_port};
-use crate::process::{Shop, eventually_async, eventually_status, sqlite, unthrottled};
-use crate::server::{Folder, TestServer, gatepost};
+use crate::process::{eventually_async, eventually_status};
+use crate::server::{TestServer, gatepost};
+use crate::shop::PATIENT;
 
 /// A module that answers `number` to everybody.
 fn numbers(number: u32) -> String {
@@ -26,15 +27,10 @@ async fn number_is_served(url: &str, number: u32) {
     eventually_async(&wanted, answers).await;
 }
 
-on_both_catalogs!(
-    definitions_of_the_command_line_are_served_without_a_restart,
-    clients_of_the_command_line_come_and_go_without_a_restart,
-    a_token_revoked_at_one_server_is_refused_by_the_other,
-);
-
-async fn definitions_of_the_command_line_are_served_without_a_restart(catalog: Backend) {
+#[tokio::test]
+async fn definitions_of_the_command_line_are_served_without_a_restart() {
     let folder = Folder::new("fresh-definitions");
-    let server = TestServer::demo_on(folder.path(), catalog);
+    let server = TestServer::demo(&folder);
     let url = server.url("hr/numbers/one");
     assert_eq!(get(&url, None).await.status(), StatusCode::UNAUTHORIZED);
 
@@ -50,12 +46,11 @@ async fn definitions_of_the_command_line_are_served_without_a_restart(catalog: B
     eventually_status(401, async || get(&url, None).await).await;
 }
 
-async fn clients_of_the_command_line_come_and_go_without_a_restart(catalog: Backend) {
+#[tokio::test]
+async fn clients_of_the_command_line_come_and_go_without_a_restart() {
     let folder = Folder::new("fresh-clients");
-    let mut demo = gatepost(&["demo", "--listen", "127.0.0.1:0", "--data", folder.path().to_str().unwrap()]);
-    demo.args(catalog.url("fresh-clients").iter().flat_map(|url| ["--catalog-url", url]));
-    unthrottled(&mut demo);
-    let server = TestServer::spawn(folder.path(), demo);
+    folder.configure(&format!("demo = true\n{PATIENT}"));
+    let server = TestServer::demo(&folder);
     let url = server.known("protected_url");
     server.sql("hr", "begin oauth.create_client('till', 'client_credentials'); end;");
     let till = Credentials::by_name(&server, "hr", "till");
@@ -93,9 +88,9 @@ struct Pair {
 }
 
 impl Pair {
-    fn start(catalog: Backend) -> Self {
+    fn start() -> Self {
         let folder = Folder::new("pair");
-        drop(TestServer::demo_on(folder.path(), catalog));
+        drop(TestServer::demo(&folder));
         let mut pair = Self { folder, servers: Vec::new(), ports: Vec::new() };
         for _ in 0..2 {
             let port = free_port();
@@ -125,8 +120,9 @@ impl Pair {
     }
 }
 
-async fn a_token_revoked_at_one_server_is_refused_by_the_other(catalog: Backend) {
-    let pair = Pair::start(catalog);
+#[tokio::test]
+async fn a_token_revoked_at_one_server_is_refused_by_the_other() {
+    let pair = Pair::start();
     let token = pair.post(0, "hr/oauth/token", &[("grant_type", "client_credentials")]).await;
     let token = token["access_token"].as_str().unwrap().to_owned();
     for node in 0..2 {
@@ -137,49 +133,84 @@ async fn a_token_revoked_at_one_server_is_refused_by_the_other(catalog: Backend)
     eventually_status(401, async || pair.call(0, &token).await).await;
 }
 
-/// Copies the catalog as it is now, as a backup tool does.
-fn back_up(shop: &Shop, name: &str) -> std::path::PathBuf {
-    let path = shop.0.path().join(name);
-    sqlite(&shop.0, "catalog.db").execute("vacuum into ?1", [path.to_str().unwrap()]).unwrap();
-    path
-}
+mod on_sqlite {
+    //! A catalog that is a file can be replaced by another one.
 
-#[tokio::test]
-async fn a_catalog_file_that_takes_the_place_of_the_old_one_is_served() {
-    let shop = Shop::new("replaced");
-    shop.script(&numbers(1)).ok();
-    let backup = back_up(&shop, "backup.db");
-    let server = TestServer::serve(shop.0.path());
-    let url = server.url("shop/numbers/one");
-    // The same number of commits as the backup will have got, with another content.
-    shop.script(&numbers(2)).ok();
-    let number = async |number| number_is_served(&url, number).await;
-    number(2).await;
+    use super::*;
+    use crate::backend::Backend;
+    use crate::process::{Shop, sqlite};
 
-    // Restored as operators do it: the file is moved over the one in use, its journal is not thought of.
-    std::fs::rename(backup, shop.0.path().join("catalog.db")).unwrap();
-    number(1).await;
-    shop.script(&numbers(3)).ok();
-    number(3).await;
-    crate::process::assert_whole(&shop.0, "catalog.db");
+    /// Copies the catalog as it is now, as a backup tool does.
+    fn back_up(shop: &Shop, name: &str) -> std::path::PathBuf {
+        let path = shop.0.path().join(name);
+        sqlite(&shop.0, "catalog.db").execute("vacuum into ?1", [path.to_str().unwrap()]).unwrap();
+        path
+    }
 
-    // A file with as many commits and another content is noticed, too.
-    let other = Shop::new("replacing");
-    other.script(&numbers(4)).ok();
-    let rebuilt = other.0.path().join("catalog.db");
-    let fingerprint: String = sqlite(&shop.0, "catalog.db")
-        .query_row("select key_fingerprint from catalog_state", [], |row| row.get(0))
-        .unwrap();
-    let revision = shop.revision();
-    rusqlite::Connection::open(&rebuilt)
-        .unwrap()
-        .execute("update catalog_state set key_fingerprint = ?1, revision = ?2", (fingerprint, revision))
-        .unwrap();
-    let copy = other.0.path().join("copy.db");
-    rusqlite::Connection::open(&rebuilt)
-        .unwrap()
-        .execute("vacuum into ?1", [copy.to_str().unwrap()])
-        .unwrap();
-    std::fs::rename(copy, shop.0.path().join("catalog.db")).unwrap();
-    number(4).await;
+    #[tokio::test]
+    async fn a_catalog_file_that_takes_the_place_of_the_old_one_is_served() {
+        let shop = Shop::on(Backend::Sqlite, "replaced");
+        shop.script(&numbers(1)).ok();
+        let backup = back_up(&shop, "backup.db");
+        let server = TestServer::serve(shop.0.path());
+        let url = server.url("shop/numbers/one");
+        // The same number of commits as the backup will have got, with another content.
+        shop.script(&numbers(2)).ok();
+        let number = async |number| number_is_served(&url, number).await;
+        number(2).await;
+
+        // Restored as operators do it: the file is moved over the one in use, its journal is not thought of.
+        std::fs::rename(backup, shop.0.path().join("catalog.db")).unwrap();
+        number(1).await;
+        shop.script(&numbers(3)).ok();
+        number(3).await;
+        shop.0.assert_whole();
+
+        // A file with as many commits and another content is noticed, too.
+        let other = Shop::on(Backend::Sqlite, "replacing");
+        other.script(&numbers(4)).ok();
+        let rebuilt = other.0.path().join("catalog.db");
+        let fingerprint: String = sqlite(&shop.0, "catalog.db")
+            .query_row("select key_fingerprint from catalog_state", [], |row| row.get(0))
+            .unwrap();
+        let revision = shop.revision();
+        rusqlite::Connection::open(&rebuilt)
+            .unwrap()
+            .execute("update catalog_state set key_fingerprint = ?1, revision = ?2", (fingerprint, revision))
+            .unwrap();
+        let copy = other.0.path().join("copy.db");
+        rusqlite::Connection::open(&rebuilt)
+            .unwrap()
+            .execute("vacuum into ?1", [copy.to_str().unwrap()])
+            .unwrap();
+        std::fs::rename(copy, shop.0.path().join("catalog.db")).unwrap();
+        number(4).await;
+    }
+
+    #[test]
+    fn a_backup_with_as_many_commits_is_noticed_by_a_server_that_starts() {
+        let shop = Shop::on(Backend::Sqlite, "as-many");
+        let backup = back_up(&shop, "backup.db");
+        shop.script(&numbers(1)).ok();
+        let ended = "the catalog is older than what this folder served";
+        let server = TestServer::serve(shop.0.path());
+        assert!(!server.log_text().contains(ended), "{}", server.log_text());
+        server.kill();
+        let revision = shop.revision();
+
+        for name in ["catalog.db", "catalog.db-wal", "catalog.db-shm"] {
+            let _ = std::fs::remove_file(shop.0.path().join(name));
+        }
+        std::fs::rename(backup, shop.0.path().join("catalog.db")).unwrap();
+        sqlite(&shop.0, "catalog.db")
+            .execute_batch(
+                "update catalog_state set revision = revision + 1;
+                 insert into history select revision, 1, 1, 'role', 'r', 'create', 'a', 'elsewhere', 1, null
+                 from catalog_state;",
+            )
+            .unwrap();
+        assert_eq!(shop.revision(), revision);
+        let server = TestServer::serve(shop.0.path());
+        assert!(server.log_text().contains(ended), "{}", server.log_text());
+    }
 }

@@ -11,7 +11,7 @@ use crate::server::TestServer;
 
 /// A table, a handler that writes into it, and one that gives much more than a socket holds.
 const SERVICES: &str = "
-create table note (id integer primary key, text text);
+create table note (text text);
 begin
   ords.define_module('notes', '/notes/', 0);
   ords.define_template('notes', 'all');
@@ -20,7 +20,7 @@ begin
   ords.define_template('notes', 'long');
   ords.define_handler(p_module_name => 'notes', p_pattern => 'long', p_items_per_page => 10000, p_source =>
     'with recursive n(i) as (select 1 union all select i + 1 from n where i < 10000)
-     select i, printf(''%.*c'', 2000, ''x'') as filler from n');
+     select i, ''{filler}'' as filler from n');
   gatepost.allow_public('/notes/*', 'GET,POST');
 end;
 /
@@ -28,7 +28,7 @@ end;
 
 fn started() -> (Shop, TestServer) {
     let shop = Shop::new("shutdown");
-    shop.script(SERVICES).ok();
+    shop.script(&SERVICES.replace("{filler}", &"x".repeat(2_000))).ok();
     let server = TestServer::serve(shop.0.path());
     (shop, server)
 }

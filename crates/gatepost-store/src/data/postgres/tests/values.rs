@@ -193,8 +193,13 @@ async fn values_that_only_the_statement_refuses_are_the_callers_too() {
             "{sql}: {error:?}"
         );
     }
-    let error = fixture.run(&get(SourceType::QueryOneRow, "select 1 / 0 as x"), "").await.unwrap_err();
-    assert!(matches!(error, ExecuteError::Statement { .. }));
+    // Without a value of the caller's in it, it is the statement's own fault.
+    for sql in ["select 1 / 0 as x", "select 'x'::text::int as x", "select 2147483647 + length('x') as x"] {
+        let error = fixture.run(&get(SourceType::QueryOneRow, sql), "").await.unwrap_err();
+        assert!(matches!(error, ExecuteError::Statement { .. }), "{sql}: {error:?}");
+    }
+    let error = fixture.run(&post("insert into v (n) values (12345)"), "").await.unwrap_err();
+    assert!(matches!(error, ExecuteError::Statement { .. }), "{error:?}");
 }
 
 #[tokio::test]

@@ -3,9 +3,10 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
+use crate::folder::Folder;
 use crate::postgres::{Cluster, psql};
 use crate::process::{call, finish};
-use crate::server::{Folder, TestServer, gatepost};
+use crate::server::{TestServer, gatepost};
 
 /// A login's URL, as `init-db` wrote it down.
 #[track_caller]
@@ -54,8 +55,8 @@ fn what_cannot_be_made_is_refused_and_leaves_no_file() {
 fn serve(lines: &str) {
     let home = Folder::new("init-db-demo");
     home.write("gatepost.toml", &format!("demo = true\n{lines}"));
-    drop(TestServer::demo(home.path()));
-    drop(TestServer::demo(home.path()));
+    drop(TestServer::demo(&home));
+    drop(TestServer::demo(&home));
 }
 
 #[test]
@@ -80,10 +81,24 @@ fn what_is_printed_can_be_run_and_pasted() {
     };
     run(&printed).ok();
     let again = run(&printed);
-    assert!(again.stderr.contains("role gatepost_hr_read is there already and keeps its password"));
+    assert!(again.stderr.contains("is there already and keeps its password"));
     again.ok();
+    // The same in another database of that server makes others, which know nothing of these.
+    let other = cluster.database("printed-other");
+    let more = folder.path().join("other");
+    let arguments = ["init-db", "--schema", "hr", "--files", more.to_str().unwrap(), "--url", &other];
+    psql(&cluster.url(other.rsplit('/').next().unwrap()), &call(&arguments).ok());
+    let readers = "select count(*) from pg_roles where rolname ~ '^gatepost_hr_read_[a-z2-7]{8}$'";
+    assert_eq!(cluster.sql("postgres", readers), "2");
     let lines: Vec<&str> = printed.lines().filter_map(|line| line.strip_prefix("--")).collect();
-    serve(&lines[1..].join("\n"));
+    let home = Folder::new("init-db-pasted");
+    home.write("gatepost.toml", &lines[1..].join("\n"));
+    let dir = home.path().to_str().unwrap();
+    let data = format!("file:{files}/data-hr.url");
+    call(&["init", dir, "--schema", "hr", "--data-url", &data]).ok();
+    let checked = call(&["check-config", "--data", dir]).ok();
+    assert!(checked.contains("schema hr: data opens") && !checked.contains("warning"), "{checked}");
+    drop(TestServer::serve(home.path()));
 }
 
 #[test]
@@ -143,7 +158,10 @@ fn logins_get_what_they_need_and_the_catalog_is_nobody_elses() {
     // A file that does not open its login is told of.
     cluster.sql("postgres", "alter role gatepost_hr_read_2 password 'other'");
     let message = call(&arguments).refused();
-    assert!(message.contains("the login of data-hr.url"), "{message}");
+    assert!(
+        message.contains("role gatepost_hr_read_2 is there and data-hr.url does not open it"),
+        "{message}"
+    );
     std::fs::remove_file(folder.path().join("data-hr.url")).unwrap();
     assert!(call(&arguments).refused().contains("some of the files data-hr.url"));
 }

@@ -9,9 +9,10 @@ use serde_json::Value;
 
 use super::init_db::fails;
 use crate::client::{Credentials, get};
+use crate::folder::Folder;
 use crate::postgres::{Cluster, cluster, psql};
 use crate::process::{call, finish};
-use crate::server::{Folder, TestServer, sql};
+use crate::server::{TestServer, sql};
 
 const DEMO: [&str; 3] = ["demo", "--listen", "127.0.0.1:0"];
 
@@ -151,7 +152,7 @@ async fn each_login_may_do_its_work_and_nothing_else() {
     assert_eq!(before["client_secret"], server.demo_json()["client_secret"]);
     walk(&server).await;
     server.stop();
-    let server = TestServer::demo(folder);
+    let server = TestServer::demo(&home);
     walk(&server).await;
     server.stop();
     assert_eq!(roles(&cluster).lines().count(), 4, "{}", roles(&cluster));

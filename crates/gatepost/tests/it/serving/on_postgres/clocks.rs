@@ -13,11 +13,12 @@ use reqwest::StatusCode;
 
 use crate::backend::Backend;
 use crate::client::{Credentials, http};
+use crate::folder::Folder;
 use crate::inside::Inside;
 use crate::nodes::HOST;
-use crate::postgres::{Cluster, psql};
+use crate::postgres::Cluster;
 use crate::process::{eventually, eventually_async};
-use crate::server::{Folder, TestServer};
+use crate::server::TestServer;
 
 const HOUR_MS: i64 = 3_600_000;
 const PROTECTED: &str = "hr/employees/";
@@ -26,7 +27,6 @@ const PROTECTED: &str = "hr/employees/";
 struct Site {
     folder: Folder,
     client: Credentials,
-    catalog: String,
 }
 
 struct Node {
@@ -35,11 +35,18 @@ struct Node {
 }
 
 impl Site {
-    fn new(catalog: String) -> Self {
+    fn new() -> Self {
+        let folder = Folder::on(Backend::Postgres, "clocks");
+        let client = Credentials::of_demo(&TestServer::demo(&folder));
+        Self { folder, client }
+    }
+
+    /// A demo whose catalog is in a cluster of its own.
+    fn with_catalog(catalog: &str) -> Self {
         let folder = Folder::new("clocks");
-        let arguments = ["demo", "--listen", "127.0.0.1:0", "--catalog-url", &catalog];
+        let arguments = ["demo", "--listen", "127.0.0.1:0", "--catalog-url", catalog];
         let client = Credentials::of_demo(&TestServer::start(folder.path(), &arguments));
-        Self { folder, client, catalog }
+        Self { folder, client }
     }
 
     fn config(&self) -> Config {
@@ -106,13 +113,9 @@ impl Node {
     }
 }
 
-fn on_postgres() -> Site {
-    Site::new(Backend::Postgres.url("clocks").unwrap())
-}
-
 #[tokio::test]
 async fn nodes_within_the_tolerance_understand_each_other() {
-    let site = on_postgres();
+    let site = Site::new();
     let nodes = [site.node(4_000), site.node(-4_000), site.node(0)];
     for issuer in &nodes {
         assert_eq!(issuer.readiness().await, "ready\n");
@@ -143,7 +146,7 @@ async fn nodes_within_the_tolerance_understand_each_other() {
 
 #[tokio::test]
 async fn a_node_beyond_the_tolerance_is_not_ready_and_says_how_far_it_is_off() {
-    let site = on_postgres();
+    let site = Site::new();
     for (ahead_ms, wanted) in [(7_000, "s ahead of the catalog's"), (-7_000, "s behind the catalog's")] {
         let node = site.node(ahead_ms);
         let says = async || node.readiness().await;
@@ -158,7 +161,7 @@ async fn a_node_beyond_the_tolerance_is_not_ready_and_says_how_far_it_is_off() {
 
 #[tokio::test]
 async fn a_clock_that_jumps_ahead_ends_no_revocation() {
-    let site = on_postgres();
+    let site = Site::new();
     let (right, wrong) = (site.node(0), site.node(0));
     let (kept, revoked) = (site.token(&right).await, site.token(&right).await);
     site.revoke(&right, &revoked).await;
@@ -172,7 +175,7 @@ async fn a_clock_that_jumps_ahead_ends_no_revocation() {
     right.becomes(&of_the_future, StatusCode::UNAUTHORIZED).await;
     let app = Arc::clone(wrong.server.app());
     spawn(move || app.forget_expired_revocations().unwrap()).join().unwrap();
-    assert_eq!(psql(&site.catalog, "select count(*) from gatepost.revoked_token"), "2");
+    assert_eq!(site.folder.catalog_rows("select count(*) from revoked_token"), [[2]]);
 
     wrong.set(0);
     assert_eq!(wrong.status(&kept).await, StatusCode::OK);
@@ -185,16 +188,15 @@ async fn a_clock_that_jumps_ahead_ends_no_revocation() {
 
 #[tokio::test]
 async fn revocations_that_outlived_their_tokens_are_forgotten() {
-    let site = on_postgres();
+    let site = Site::new();
     let node = site.node(0);
     for _ in 0..2 {
         let token = site.token(&node).await;
         site.revoke(&node, &token).await;
     }
     // One expired a little more than the grace period ago, as the next node finds it.
-    psql(
-        &site.catalog,
-        "update gatepost.revoked_token set expires_at_ms = expires_at_ms - 4300000 where revision = 1",
+    site.folder.change_catalog(
+        "update revoked_token set expires_at_ms = expires_at_ms - 4300000 where revision = 1",
     );
     let (config, keys) = (site.config(), site.keys());
     let left = spawn(move || {
@@ -204,13 +206,13 @@ async fn revocations_that_outlived_their_tokens_are_forgotten() {
         (before, app.snapshot().catalog.revocations.len())
     });
     assert_eq!(left.join().unwrap(), (2, 1));
-    assert_eq!(psql(&site.catalog, "select revision from gatepost.revoked_token"), "2");
+    assert_eq!(site.folder.catalog_rows("select revision from revoked_token"), [[2]]);
 }
 
 #[tokio::test]
 async fn a_clock_that_is_set_hides_no_age_of_the_catalog() {
     let cluster = Cluster::start();
-    let site = Site::new(cluster.database("jump"));
+    let site = Site::with_catalog(&cluster.database("jump"));
     let node = site.node_with(0, |config| config.access.max_stale_seconds = 2);
     let token = site.token(&node).await;
     // Ahead: nothing is old because of that.

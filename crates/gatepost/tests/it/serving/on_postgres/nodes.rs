@@ -6,10 +6,11 @@ use reqwest::StatusCode;
 
 use crate::backend::Backend;
 use crate::client::{Credentials, get, http};
+use crate::folder::Folder;
 use crate::nodes::{HOST, Nodes};
-use crate::postgres::{Cluster, psql};
-use crate::process::{call, eventually_async, eventually_status};
-use crate::server::{Folder, TestServer};
+use crate::postgres::{Cluster, cluster};
+use crate::process::{call, eventually, eventually_async, eventually_status, finish};
+use crate::server::TestServer;
 
 /// How long a change may take to reach another node: the poll and a slow machine.
 const BOUND: Duration = Duration::from_secs(5);
@@ -18,7 +19,6 @@ const BOUND: Duration = Duration::from_secs(5);
 struct Three {
     nodes: Nodes,
     client: Credentials,
-    url_of_catalog: String,
     /// Kept: a new one takes longer than what is measured.
     http: reqwest::Client,
     home: Folder,
@@ -26,14 +26,10 @@ struct Three {
 
 impl Three {
     fn start() -> Self {
-        let url = Backend::Postgres.url("nodes").unwrap();
-        let home = Folder::new("nodes");
-        let arguments = ["demo", "--listen", "127.0.0.1:0", "--catalog-url", &url];
-        let client = Credentials::of_demo(&TestServer::start(home.path(), &arguments));
-        let data = format!("sqlite:{}", home.path().join("data").join("hr.db").display());
-        let variables = [("GATEPOST_CATALOG_URL", url.as_str()), ("GATEPOST_SCHEMAS_HR_DATA", &data)];
-        let nodes = Nodes::start(3, home.path(), &variables);
-        Self { nodes, client, url_of_catalog: url, http: http(), home }
+        let home = Folder::on(Backend::Postgres, "nodes");
+        let client = Credentials::of_demo(&TestServer::demo(&home));
+        let nodes = Nodes::start(3, &home, &[]);
+        Self { nodes, client, http: http(), home }
     }
 
     async fn post(&self, node: usize, path: &str, form: &[(&str, &str)]) -> reqwest::Response {
@@ -112,7 +108,7 @@ async fn what_changes_at_one_node_holds_at_all() {
         nodes.everywhere(PROTECTED, Some(&token), StatusCode::OK).await;
         let deaf = "select count(pg_terminate_backend(pid)) from pg_stat_activity
                     where datname = current_database() and query like 'listen%'";
-        psql(&nodes.url_of_catalog, deaf);
+        cluster().sql(nodes.home.database(), deaf);
         assert_eq!(nodes.post(0, "hr/oauth/revoke", &[("token", &token)]).await.status(), StatusCode::OK);
         took.push(nodes.everywhere(PROTECTED, Some(&token), StatusCode::UNAUTHORIZED).await);
         tokio::time::sleep(Duration::from_millis(1_500)).await;
@@ -152,34 +148,37 @@ async fn secrets_and_keys_that_are_rotated_hold_at_all_nodes() {
     nodes.client.secret = rows.lines().nth(1).unwrap().to_owned();
     nodes.everywhere(PROTECTED, Some(&first), StatusCode::OK).await;
 
-    let dir = nodes.home.path().to_str().unwrap().to_owned();
-    call(&["keys", "--data", &dir, "rotate"]).ok();
-    eventually_async("the new key signs", async || {
-        call(&["keys", "--data", &dir, "list"]).ok().contains("sealing key 2: made")
-            && call(&["keys", "--data", &dir, "list"])
-                .ok()
-                .lines()
-                .any(|line| line.starts_with("sealing key 2") && line.ends_with("signs"))
-    })
-    .await;
-    for node in 0..3 {
-        let token = nodes.token(node).await.unwrap();
+    // Each node has its own copy of the key file, and none of them changes: the keys are in the catalog.
+    let files = |nodes: &Three| {
+        (0..3).map(|node| std::fs::read_to_string(nodes.nodes.key_file(node)).unwrap()).collect::<Vec<_>>()
+    };
+    let before = files(&nodes);
+    assert!(before.iter().all(|file| !file.contains("[[sealing]]") && *file == before[0]));
+    let keys = |node, arguments: &[&str]| finish(&mut nodes.nodes.command(node, "keys", arguments), "").ok();
+    keys(1, &["rotate"]);
+    eventually("the new key signs", || {
+        keys(2, &["list"]).lines().any(|line| line.starts_with("sealing key 2") && line.ends_with("signs"))
+    });
+    for issuer in 0..3 {
+        let token = nodes.token(issuer).await.unwrap();
         nodes.everywhere(PROTECTED, Some(&token), StatusCode::OK).await;
+        nodes.everywhere(PROTECTED, Some(&first), StatusCode::OK).await;
     }
-    call(&["keys", "--data", &dir, "remove", "1"]).ok();
+    keys(0, &["remove", "1"]);
     nodes.everywhere(PROTECTED, Some(&first), StatusCode::UNAUTHORIZED).await;
+    assert_eq!(files(&nodes), before);
 }
 
 #[tokio::test]
 async fn a_catalog_that_is_down_closes_what_is_locked_and_comes_back_by_itself() {
     let cluster = Cluster::start();
-    let folder = Folder::new("down");
+    let folder = Folder::on(Backend::Sqlite, "down");
     let url = cluster.database("down");
     folder.write(
         "gatepost.toml",
         &format!("demo = true\n[catalog]\nurl = \"{url}\"\n[access]\nmax_stale_seconds = 2\n"),
     );
-    let server = TestServer::demo(folder.path());
+    let server = TestServer::demo(&folder);
     let (protected, public) = (server.known("protected_url"), server.known("public_url"));
     let ready = format!("{}/readyz", server.base_url);
     let client = Credentials::of_demo(&server);
@@ -204,17 +203,15 @@ async fn a_catalog_that_is_down_closes_what_is_locked_and_comes_back_by_itself()
 
 #[tokio::test]
 async fn a_catalog_that_was_restored_ends_every_token() {
-    let url = Backend::Postgres.url("restored").unwrap();
-    let folder = Folder::new("restored");
-    let server =
-        TestServer::start(folder.path(), &["demo", "--listen", "127.0.0.1:0", "--catalog-url", &url]);
+    let folder = Folder::on(Backend::Postgres, "restored");
+    let server = TestServer::demo(&folder);
     let protected = server.known("protected_url");
     let client = Credentials::of_demo(&server);
     let token = client.token(&server, "hr").await;
     assert_eq!(get(&protected, Some(&token)).await.status(), StatusCode::OK);
     // A backup of before the last commit.
-    psql(
-        &url,
+    cluster().sql(
+        folder.database(),
         "update gatepost.catalog_state set revision = revision - 1;
          delete from gatepost.history where revision > (select revision from gatepost.catalog_state)",
     );

@@ -32,7 +32,6 @@ fn shop(name: &str) -> Shop {
 
 /// Commands that print something.
 fn commands(shop: &Shop) -> Vec<(&'static str, Command)> {
-    let init_url = format!("sqlite:{}", shop.0.path().join("shop.db").display());
     let mut commands: Vec<(&str, Command)> = [
         ("export", &["--schema", "shop"][..]),
         ("keys", &["list"]),
@@ -48,10 +47,7 @@ fn commands(shop: &Shop) -> Vec<(&'static str, Command)> {
     ]
     .map(|(name, arguments)| (name, shop.command(name, arguments)))
     .into();
-    commands.push((
-        "init",
-        crate::server::gatepost(&["init", shop.dir(), "--data-url", &init_url, "--schema", "shop"]),
-    ));
+    commands.push(("init", shop.init_command()));
     commands
 }
 

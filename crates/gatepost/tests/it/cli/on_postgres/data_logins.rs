@@ -6,9 +6,10 @@ use std::process::Command;
 use reqwest::StatusCode;
 
 use crate::client::{Credentials, get};
+use crate::folder::Folder;
 use crate::postgres::{Cluster, psql};
 use crate::process::{Outcome, call, eventually_status, finish};
-use crate::server::{Folder, TestServer, gatepost};
+use crate::server::{TestServer, gatepost};
 
 /// An installation with catalog and data in one database, and that database's administrator.
 struct Installation {
@@ -193,7 +194,7 @@ async fn a_database_that_comes_later_is_asked_before_it_is_used() {
     psql(&installation.admin, "alter role gatepost_hr_read superuser");
     let home = Folder::new("data-logins-later");
     // The catalog is elsewhere, so that the server can start without the database.
-    drop(TestServer::demo(home.path()));
+    drop(TestServer::demo(&home));
     let read = std::fs::read_to_string(installation.home.path().join("data-hr.url")).unwrap();
     let serve = || {
         let mut command = gatepost(&["serve", "--listen", "127.0.0.1:0", "--data"]);

@@ -4,13 +4,15 @@ use reqwest::StatusCode;
 
 use crate::backend::Backend;
 use crate::client::{Credentials, get};
+use crate::folder::Folder;
+use crate::postgres::cluster;
 use crate::process::{call, finish};
-use crate::server::{Folder, TestServer, gatepost};
+use crate::server::{TestServer, gatepost};
 
 #[tokio::test]
 async fn a_catalog_goes_to_postgres_and_back_with_its_clients_but_without_their_tokens() {
-    let folder = Folder::new("copy");
-    let server = TestServer::demo(folder.path());
+    let folder = Folder::on(Backend::Sqlite, "copy");
+    let server = TestServer::demo(&folder);
     let (client, dir) = (Credentials::of_demo(&server), folder.path().to_str().unwrap().to_owned());
     let token = client.token(&server, "hr").await;
     drop(server);
@@ -19,7 +21,7 @@ async fn a_catalog_goes_to_postgres_and_back_with_its_clients_but_without_their_
         finish(command.env("GATEPOST_CATALOG_URL", url), "").ok()
     };
     let sqlite = format!("sqlite:{dir}/catalog.db");
-    let postgres = Backend::Postgres.url("copy").unwrap();
+    let postgres = cluster().database("copy");
     let before = export(&sqlite);
     let printed = call(&["copy-catalog", &sqlite, &postgres]).ok();
     assert!(printed.contains("1 schemas") && !printed.contains("of-the-tests"), "{printed}");

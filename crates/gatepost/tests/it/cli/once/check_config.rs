@@ -3,8 +3,9 @@
 use reqwest::StatusCode;
 
 use crate::client::{Credentials, get};
+use crate::folder::Folder;
 use crate::process::{Shop, call, finish};
-use crate::server::{Folder, TestServer, gatepost};
+use crate::server::{TestServer, gatepost};
 
 #[test]
 fn the_reference_page_is_what_the_program_prints() {
@@ -171,7 +172,7 @@ fn a_good_installation_is_described() {
 #[tokio::test]
 async fn the_environment_wins_and_a_file_elsewhere_counts() {
     let folder = Folder::new("config-env");
-    drop(TestServer::demo(folder.path()));
+    drop(TestServer::demo(&folder));
     let file =
         folder.write("other.toml", "[oauth]\naccess_token_seconds = 7\n[server]\ncontext = \"/api\"\n");
     let serve = |variables: &[(&str, &str)]| {

@@ -1,7 +1,8 @@
 //! What the program says of itself.
 
+use crate::folder::Folder;
 use crate::process::{call, finish};
-use crate::server::{Folder, gatepost};
+use crate::server::gatepost;
 
 const COMMANDS: [&str; 11] =
     ["demo", "init", "serve", "sql", "export", "explain", "token", "check-config", "migrate", "keys", "log"];

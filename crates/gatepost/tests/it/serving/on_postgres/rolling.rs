@@ -14,12 +14,12 @@ use tokio::task::JoinSet;
 use crate::backend::Backend;
 use crate::balancer::Balancer;
 use crate::nodes::{HOST, Nodes};
-use crate::postgres::psql;
-use crate::process::{call, eventually, finish};
-use crate::server::{Folder, gatepost, is_complete};
+use crate::process::{Shop, eventually};
+use crate::server::is_complete;
 
 /// Notes are made and read with a token; `long` gives more than sockets hold.
 const SERVICES: &str = "
+create table note (text text not null);
 declare r owa.vc_arr; q owa.vc_arr;
 begin
   ords.define_module('notes', '/notes/', 10);
@@ -77,26 +77,13 @@ impl Wire {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_nodes_are_restarted_under_load_without_one_failed_request() {
-    let catalog = Backend::Postgres.url("rolling").unwrap();
-    let data = Backend::Postgres.url("rolling-data").unwrap();
-    psql(&data, "create schema shop; create table shop.note (id serial primary key, text text not null)");
-    let home = Folder::new("rolling");
-    let dir = home.path().to_str().unwrap().to_owned();
-    call(&["init", &dir, "--schema", "shop", "--data-url", &data, "--catalog-url", &catalog]).ok();
-    finish(&mut gatepost(&["sql", "--data", &dir, "--schema", "shop"]), SERVICES).ok();
-    let mut nodes = Nodes::start(
-        3,
-        home.path(),
-        &[
-            ("GATEPOST_CATALOG_URL", &catalog),
-            ("GATEPOST_SCHEMAS_SHOP_DATA", &data),
-            ("GATEPOST_SERVER_DRAIN_SECONDS", "4"),
-            ("GATEPOST_LIMITS_STALL_SECONDS", "60"),
-        ],
-    );
+    let shop = Shop::on(Backend::Postgres, "rolling");
+    shop.script(SERVICES).ok();
+    let variables = [("GATEPOST_SERVER_DRAIN_SECONDS", "4"), ("GATEPOST_LIMITS_STALL_SECONDS", "60")];
+    let mut nodes = Nodes::start(3, &shop.0, &variables);
     let addresses: Vec<_> = (0..nodes.count()).map(|node| nodes.address(node)).collect();
     let balancer = Arc::new(Balancer::start(&addresses, HOST).await);
-    let load = Arc::new(Load::of(&dir, balancer.address).await);
+    let load = Arc::new(Load::of(&shop, balancer.address).await);
     let mut callers = load.start();
     let (nodes, balancer, load) = tokio::task::spawn_blocking(move || {
         for node in 0..nodes.count() {
@@ -123,8 +110,7 @@ async fn three_nodes_are_restarted_under_load_without_one_failed_request() {
     assert!(failures.is_empty(), "{} failed: {failures:#?}", failures.len());
     // What was answered with success is there, once; nothing else is.
     let written = load.written.lock().unwrap();
-    let found = psql(&data, "select text from shop.note order by text collate \"C\"");
-    let found: Vec<_> = found.lines().collect();
+    let found = shop.0.rows("shop", "select text from note order by text collate \"C\"").concat();
     assert!(!written.is_empty());
     assert_eq!(found, written.iter().map(String::as_str).collect::<Vec<_>>());
     for node in 0..nodes.count() {
@@ -171,10 +157,9 @@ fn long_answer_of(node: usize, balancer: &Balancer, load: &Load) -> TcpStream {
 
 impl Load {
     /// The client's credentials, and a token.
-    async fn of(dir: &str, balancer: SocketAddr) -> Self {
-        let query = "select client_id, client_secret from user_ords_clients";
-        let rows = call(&["sql", "--data", dir, "--schema", "shop", "--format", "csv", "-c", query]).ok();
-        let (id, secret) = rows.lines().nth(1).unwrap().split_once(',').unwrap();
+    async fn of(shop: &Shop, balancer: SocketAddr) -> Self {
+        let rows = shop.lines("select client_id, client_secret from user_ords_clients");
+        let (id, secret) = rows[0].split_once(',').unwrap();
         let mut load = Self {
             balancer,
             id: id.into(),

@@ -6,8 +6,9 @@ use rcgen::{CertifiedKey, KeyPair};
 use reqwest::{Certificate, StatusCode, Version};
 
 use crate::client::get;
+use crate::folder::Folder;
 use crate::process::{Shop, call, eventually, eventually_async, finish};
-use crate::server::{Folder, TestServer, gatepost};
+use crate::server::{TestServer, gatepost};
 
 /// A self-signed certificate for loopback.
 fn certificate() -> CertifiedKey<KeyPair> {
@@ -142,7 +143,7 @@ fn a_certificate_that_does_not_fit_its_key_refuses_to_start() {
 #[test]
 fn a_demo_stays_on_loopback() {
     let folder = Folder::new("demo-beyond");
-    drop(TestServer::demo(folder.path()));
+    drop(TestServer::demo(&folder));
     let dir = folder.path().to_str().unwrap();
     let mut serve = gatepost(&["serve", "--data", dir, "--listen", "0.0.0.0:0"]);
     serve

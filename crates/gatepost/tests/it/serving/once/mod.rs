@@ -1,0 +1,3 @@
+//! What a server does before it asks a database.
+
+mod tls;
