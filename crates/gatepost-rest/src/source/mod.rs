@@ -61,6 +61,24 @@ pub enum Step {
         /// The slot that takes the value.
         slot: usize,
     },
+    /// `:bind := literal`, for which no database is asked.
+    Set {
+        /// The value.
+        value: Literal,
+        /// The slot that takes it.
+        slot: usize,
+    },
+}
+
+/// A value that stands in the source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Literal {
+    /// NULL
+    Null,
+    /// A whole number.
+    Integer(i64),
+    /// Text, without its quotes.
+    Text(String),
 }
 
 /// A statement whose binds are tied to slots.

@@ -143,6 +143,30 @@ async fn a_rule_that_is_looked_at_late_undoes_the_change() {
 }
 
 #[tokio::test]
+async fn an_answer_that_cannot_be_sent_changes_nothing() {
+    let fixture = Fixture::new("create table t (n int, s text)").await;
+    for (block, json) in [
+        ("begin insert into t (n) values (:n) returning n into :status_code; end;", r#"{"n":7}"#),
+        ("begin insert into t (n) values (1); :status_code := 7; end;", ""),
+        ("begin :status_code := 'x'; insert into t (n) values (1); end;", ""),
+        ("begin insert into t (n) values (1) returning n, s into :a; end;", ""),
+        ("begin insert into t (n) values (generate_series(1, 2)) returning n into :a; end;", ""),
+    ] {
+        for _ in 0..2 {
+            let result = fixture.store.execute(sent(&post(block), "", json), limits()).await;
+            assert!(result.is_err(), "{block}: {result:?}");
+        }
+    }
+    assert_eq!(fixture.number(&format!("select count(*) from {}.t", fixture.schema)).await, 0);
+    let block =
+        "begin :status_code := 500; insert into t (n) values (:n) returning n into :id; :status_code := 201;
+      :forward_location := 'there'; end;";
+    let reply = change(&fixture, block, r#"{"n":7}"#).await.unwrap();
+    assert_eq!((reply.status, reply.location.as_deref()), (Some(201), Some("there")));
+    assert_eq!(fixture.number(&format!("select count(*) from {}.t", fixture.schema)).await, 1);
+}
+
+#[tokio::test]
 async fn a_change_is_answered_when_it_is_there_for_others() {
     let fixture = Fixture::with("create table t (id int generated always as identity, n int)", |options| {
         options.writers_max = 2;
