@@ -117,6 +117,10 @@ pub enum Paging {
 pub struct Hints {
     /// The last answer was too large for one buffer.
     pub streams: AtomicBool,
+    /// Rows of the shortest answer that was; 0 = none was.
+    pub streams_from: AtomicU64,
+    /// It ran longer than a query may that shares a connection.
+    pub slow: AtomicBool,
     /// A replica cannot run it: it needs what only a primary does.
     pub needs_primary: AtomicBool,
     /// 0: not known, 1: more than one row is touched, 2: one row by a unique key.
