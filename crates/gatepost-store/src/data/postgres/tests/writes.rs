@@ -234,6 +234,63 @@ async fn of_two_changes_with_one_precondition_one_is_made() {
     assert_eq!(fixture.text(&read, "").await, "{\"n\":1}");
 }
 
+/// A change that waits for the row of an open transaction, and how many server processes do so.
+async fn waiting(script: &str) -> (Fixture, Arc<CompiledSource>) {
+    let fixture = Fixture::new(script).await.patient();
+    fixture.admin.batch_execute("begin; insert into t values (1)").await.unwrap();
+    (fixture, post("insert into t values (1)"))
+}
+
+async fn waiters(fixture: &Fixture) -> i64 {
+    let schema = &fixture.schema;
+    fixture
+        .number(&format!(
+            "select count(*) from pg_stat_activity where usename = '{schema}_writer' and wait_event_type = 'Lock'"
+        ))
+        .await
+}
+
+async fn until_waiters(fixture: &Fixture, count: i64) {
+    while waiters(fixture).await != count {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_change_whose_request_is_dropped_while_it_waits_is_not_made() {
+    let (fixture, source) = waiting("create table t (n int primary key)").await;
+    let mut change = Box::pin(fixture.store.execute(request(&source, ""), limits_ms(600_000)));
+    tokio::select! {
+        result = &mut change => panic!("{result:?}"),
+        () = until_waiters(&fixture, 1) => {}
+    }
+    drop(change);
+    until_waiters(&fixture, 0).await;
+    fixture.admin.batch_execute("rollback").await.unwrap();
+    assert_eq!(fixture.number("select count(*) from t").await, 0);
+    fixture.run(&source, "").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_change_whose_connection_is_lost_is_not_made_twice() {
+    let (fixture, source) = waiting("create table t (n int primary key)").await;
+    let mut change = Box::pin(fixture.store.execute(request(&source, ""), limits_ms(600_000)));
+    tokio::select! {
+        result = &mut change => panic!("{result:?}"),
+        () = until_waiters(&fixture, 1) => {}
+    }
+    let schema = &fixture.schema;
+    let kill = format!(
+        "select count(pg_terminate_backend(pid)) from pg_stat_activity where usename = '{schema}_writer'"
+    );
+    assert_eq!(fixture.number(&kill).await, 1);
+    // It was told to commit: nobody knows, so nobody tries again.
+    assert!(matches!(change.await, Err(ExecuteError::Unavailable(_))));
+    fixture.admin.batch_execute("rollback").await.unwrap();
+    assert_eq!(fixture.number("select count(*) from t").await, 0);
+    fixture.run(&source, "").await.unwrap();
+}
+
 #[tokio::test]
 async fn waiting_for_a_lock_ends() {
     let fixture = Fixture::new("create table t (n int); insert into t values (1)").await;
