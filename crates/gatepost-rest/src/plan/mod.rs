@@ -20,7 +20,7 @@ pub(crate) use page::QUERY;
 pub use page::{PageSettings, Window};
 
 use crate::definition::ReadsFrom;
-use crate::source::{CompiledSource, Implicit, Slot, SlotSource};
+use crate::source::{CompiledSource, Implicit, Literal, Slot, SlotSource};
 
 /// What a request brings for the binds of a source.
 #[derive(Clone, Debug)]
@@ -56,6 +56,16 @@ pub enum BindValue {
     Text(String),
     /// Bytes.
     Blob(Bytes),
+}
+
+impl From<&Literal> for BindValue {
+    fn from(literal: &Literal) -> Self {
+        match literal {
+            Literal::Null => Self::Null,
+            Literal::Integer(number) => Self::Integer(*number),
+            Literal::Text(text) => Self::Text(text.clone()),
+        }
+    }
 }
 
 /// What links are made from.

@@ -1,6 +1,6 @@
 //! Sources of type `plsql/block` without logic: one bare statement, or a block of DML, calls and assignments.
 
-use super::{Compiler, NotRunnable, Step, without_end};
+use super::{Compiler, Literal, NotRunnable, Step, without_end};
 use crate::definition::Method;
 use crate::sql::{Dialect, Kind, Token};
 
@@ -81,12 +81,30 @@ impl Compiler<'_> {
         }
         self.refuse_attribute(expression)?;
         let slot = self.slot(&target.text(self.source)[1..].to_lowercase());
+        if let Some(value) = self.literal(expression) {
+            return Ok(Step::Set { value, slot });
+        }
         let mut expression = self.bound(expression)?;
         expression.sql.text = format!("{SELECT}{}\n)", expression.sql.text);
         for bind in &mut expression.sql.binds {
             bind.written += SELECT.len();
         }
         Ok(Step::Assign { expression, slot })
+    }
+
+    /// The value of an expression that is a literal and means the same to every database.
+    fn literal(&self, expression: &[Token]) -> Option<Literal> {
+        let [token] = expression else { return None };
+        let text = token.text(self.source);
+        match token.kind {
+            Kind::Number => text.parse().ok().map(Literal::Integer),
+            Kind::Text => {
+                let inner = text.strip_prefix('\'')?.strip_suffix('\'')?;
+                Some(Literal::Text(inner.replace("''", "'")))
+            }
+            Kind::Word if token.is_word(self.source, "null") => Some(Literal::Null),
+            _ => None,
+        }
     }
 
     fn change(&mut self, tokens: &[Token], in_block: bool) -> Result<Step, NotRunnable> {

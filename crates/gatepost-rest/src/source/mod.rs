@@ -61,6 +61,24 @@ pub enum Step {
         /// The slot that takes the value.
         slot: usize,
     },
+    /// `:bind := literal`, for which no database is asked.
+    Set {
+        /// The value.
+        value: Literal,
+        /// The slot that takes it.
+        slot: usize,
+    },
+}
+
+/// A value that stands in the source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Literal {
+    /// NULL
+    Null,
+    /// A whole number.
+    Integer(i64),
+    /// Text, without its quotes.
+    Text(String),
 }
 
 /// A statement whose binds are tied to slots.
@@ -99,6 +117,10 @@ pub enum Paging {
 pub struct Hints {
     /// The last answer was too large for one buffer.
     pub streams: AtomicBool,
+    /// Rows of the shortest answer that was; 0 = none was.
+    pub streams_from: AtomicU64,
+    /// It ran longer than a query may that shares a connection.
+    pub slow: AtomicBool,
     /// A replica cannot run it: it needs what only a primary does.
     pub needs_primary: AtomicBool,
     /// 0: not known, 1: more than one row is touched, 2: one row by a unique key.

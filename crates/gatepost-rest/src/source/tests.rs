@@ -150,6 +150,19 @@ fn blocks_become_steps() {
 }
 
 #[test]
+fn literals_are_no_expressions() {
+    let compiled =
+        block("begin :a := 201; :b := 'it''s :c'; :d := null; :e := 1.5; :f := -1; :g := 'a' || 'b'; end;");
+    let set = |value| move |step: &Step| matches!(step, Step::Set { value: found, .. } if *found == value);
+    let steps = &compiled.steps;
+    assert!(set(Literal::Integer(201))(&steps[0]));
+    assert!(set(Literal::Text("it's :c".into()))(&steps[1]));
+    assert!(set(Literal::Null)(&steps[2]));
+    assert!(steps[3..].iter().all(|step| matches!(step, Step::Assign { .. })));
+    assert_eq!(compiled.slots.len(), 6);
+}
+
+#[test]
 fn bare_statements_may_return_rows() {
     let compiled = block("update emp set sal = :sal where empno = :id returning *;");
     assert!(!compiled.block);

@@ -7,7 +7,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use gatepost_rest::plan::{BindValue, Plan};
 use gatepost_rest::render::ChangeRows;
-use gatepost_rest::source::{BoundStatement, Step};
+use gatepost_rest::source::{BoundStatement, Output, OutputTarget, Step};
 
 use super::clean::ROLLBACK_POOLED;
 use super::connect::Access;
@@ -171,7 +171,7 @@ impl Attempt<'_> {
         if self.progress != Progress::Idle {
             return Ok(None);
         }
-        let alone = self.plan.source.steps.len() == 1 && self.precondition.is_none();
+        let alone = asks_once(&self.plan.source.steps) && self.precondition.is_none();
         let mode = (self.mode, self.plain && alone);
         let opening = Opening::new(self.shared, self.lease, self.plan, mode, self.limits.deadline).await?;
         self.progress = Progress::Begun;
@@ -212,6 +212,7 @@ impl Attempt<'_> {
                     let value = self.value(place, expression, &values).await?;
                     values.to_mut()[*slot] = value;
                 }
+                Step::Set { value, slot } => values.to_mut()[*slot] = value.into(),
                 Step::Change { statement, into } => {
                     affected += self.change(place, statement, into, &mut values, &mut rows).await?;
                 }
@@ -258,7 +259,8 @@ impl Attempt<'_> {
         let wanted = || Wanted::change(bound, &plan.source);
         let statement = ready(self.shared, self.lease, plan, place, wanted, &before).await?;
         self.plain &= statement.resolved.is_plain(self.lease.watch(self.shared));
-        let (opening, closing) = self.bounds(bound, &statement).await?;
+        let is_last = self.is_all(place, into, &statement, &before);
+        let (opening, closing) = self.bounds(bound, &statement, is_last).await?;
         let failed = |error| statement.failed(plan, &before, error);
         let opened = open(self.lease, opening.as_ref(), &statement, closing).await;
         let mut opened = opened.map_err(|refused| refused.or(failed))?;
@@ -284,18 +286,33 @@ impl Attempt<'_> {
         Ok(affected)
     }
 
+    /// Whether a change is all that the database is asked for, and nothing can be wrong with the answer afterwards.
+    fn is_all(&self, place: usize, into: &[usize], statement: &Ready<'_>, values: &[BindValue]) -> bool {
+        let source = &self.plan.source;
+        let alone = self.progress == Progress::Idle
+            && asks_once(&source.steps)
+            && (source.etag.is_none() || source.block)
+            && self.precondition.is_none();
+        if !alone || (!into.is_empty() && into.len() != statement.resolved.kinds.len()) {
+            return false;
+        }
+        let member = |output: &Output| matches!(output.target, OutputTarget::Member { .. });
+        if source.outputs.iter().any(|output| into.contains(&output.slot) && !member(output)) {
+            return false;
+        }
+        // What is known of the answer is good already.
+        source.outputs.is_empty() || answer(self.plan, &after(&source.steps[place..], values)).is_ok()
+    }
+
     /// What goes out in front of a change and behind it. A change that is all there is to do goes out with its
     /// commit, if its answer cannot turn out too large: nobody could take it back then.
     async fn bounds(
         &mut self,
         bound: &BoundStatement,
         statement: &Ready<'_>,
+        alone: bool,
     ) -> Result<(Option<Opening>, Closing), Failed> {
         let plan = self.plan;
-        let alone = self.progress == Progress::Idle
-            && plan.source.steps.len() == 1
-            && (plan.source.etag.is_none() || plan.source.block)
-            && self.precondition.is_none();
         let most = statement.resolved.bytes_max(self.lease.watch(self.shared));
         let is_small = most.is_some_and(|most| most <= ALONE_BYTES_MAX.min(self.limits.bytes_max));
         // Behind a pooler the shape of rows is known with the first of them, and a call may try to commit.
@@ -313,6 +330,22 @@ impl Attempt<'_> {
         self.progress = Progress::Committing;
         Ok((opening, Closing { commit: true, clean }))
     }
+}
+
+/// Whether the database is asked for one thing only.
+fn asks_once(steps: &[Step]) -> bool {
+    steps.iter().filter(|step| !matches!(step, Step::Set { .. })).count() == 1
+}
+
+/// The values once what these steps set is set.
+fn after(steps: &[Step], values: &[BindValue]) -> Vec<BindValue> {
+    let mut values = values.to_vec();
+    for step in steps {
+        if let Step::Set { value, slot } = step {
+            values[*slot] = value.into();
+        }
+    }
+    values
 }
 
 /// Whether the steps are one procedure's call.

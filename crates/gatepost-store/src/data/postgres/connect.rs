@@ -111,10 +111,6 @@ impl Login {
             Access::Write => {
                 settings.push(("statement_timeout", options.write_time.as_millis().max(1).to_string()));
                 settings.push(("lock_timeout", lock_ms(options.write_time)));
-                // Of several servers the driver takes one that is not set to read only: it must be seen as it is.
-                if !place.wants_writable() {
-                    settings.push(("default_transaction_read_only", "off".into()));
-                }
             }
             Access::Read | Access::Own => {}
         }
@@ -220,6 +216,8 @@ impl Login {
 
 async fn open(login: &Login, config: &Config, tls: MakeRustlsConnect) -> Result<Connection, ConnectError> {
     let (client, connection) = config.connect(tls.clone()).await.map_err(not_connected)?;
+    // Reported since PostgreSQL 14. An operator sets it to keep changes away from a server.
+    let writes_by_default = connection.parameter("default_transaction_read_only") == Some("off");
     let driver = tokio::spawn(async move {
         if let Err(error) = connection.await {
             tracing::info!(%error, "a PostgreSQL connection ended");
@@ -231,6 +229,7 @@ async fn open(login: &Login, config: &Config, tls: MakeRustlsConnect) -> Result<
         driver,
         access: login.access,
         is_pooled: login.pgbouncer,
+        writes_by_default,
         learned: Vec::new(),
         replica: None,
         statements: HashMap::new(),
@@ -305,6 +304,8 @@ pub(super) struct Connection {
     access: Access,
     /// Whether a pooler stands in front of the server.
     pub(super) is_pooled: bool,
+    /// Whether a statement may change something without a transaction that says so.
+    pub(super) writes_by_default: bool,
     /// Behind a pooler: types that the driver has asked the server about.
     learned: Vec<Type>,
     /// For a replica: when its server was started, and what is known of it.

@@ -106,7 +106,8 @@ pub(super) async fn run(
     plan: &Plan,
     limits: Limits,
 ) -> Option<Result<Reply, Failed>> {
-    if plan.source.etag.is_some() || plan.source.hints.streams.load(Ordering::Relaxed) {
+    let hints = &plan.source.hints;
+    if plan.source.etag.is_some() || hints.slow.load(Ordering::Relaxed) {
         return None;
     }
     // The pool is where statements are resolved, and where the database is looked at from time to time.
@@ -118,8 +119,13 @@ pub(super) async fn run(
     if !resolved.is_plain(watch) {
         return None;
     }
-    let bounded = resolved.single || (resolved.paged && plan.window.fetched() <= ROWS_MAX);
-    if !bounded {
+    let rows_max = match (resolved.single, resolved.paged) {
+        (true, _) => 1,
+        (_, true) => plan.window.fetched(),
+        _ => return None,
+    };
+    let streams_from = hints.streams_from.load(Ordering::Relaxed);
+    if rows_max > ROWS_MAX || (streams_from > 0 && rows_max >= streams_from) {
         return None;
     }
     let member = lane.member().await?;
@@ -138,10 +144,12 @@ pub(super) async fn run(
     }
     match attempt(shared, &member, plan, limits, resolved, statement).await {
         Ok(reply) => Some(Ok(reply)),
-        Err(Failed::Own(ExecuteError::Timeout | ExecuteError::Stopped)) => {
-            plan.source.hints.streams.store(true, Ordering::Relaxed);
+        Err(Failed::Own(ExecuteError::Timeout)) => {
+            hints.slow.store(true, Ordering::Relaxed);
             None
         }
+        // It outgrew the buffer.
+        Err(Failed::Own(ExecuteError::Stopped)) => None,
         Err(failed) if failed.is_worth_another() => {
             member.forget(number);
             None
@@ -162,10 +170,14 @@ async fn attempt(
     let outcome = async {
         let failed = |error| query.failed(plan, &plan.values, error);
         let mut rows = pin!(query.send(&member.connection.client).await.map_err(failed)?);
-        let (mut outlet, _) = Outlet::new(shared.options.clone(), limits);
+        let mut outlet = Outlet::of_buffer(&shared.options, limits);
         let mut writer = Writer::new(plan, &query.resolved.columns, limits, None)?;
         while let Some(row) = rows.next().await {
-            if writer.row(&query.row(&row.map_err(failed)?), &mut outlet).await? == Flow::Enough {
+            let flow = writer.row(&query.row(&row.map_err(failed)?), &mut outlet).await;
+            if matches!(flow, Err(ExecuteError::Stopped)) {
+                plan.source.hints.streams_from.store(writer.rows(), Ordering::Relaxed);
+            }
+            if flow? == Flow::Enough {
                 break;
             }
         }

@@ -1,5 +1,6 @@
 //! Plans that only read.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use gatepost_rest::plan::{BindValue, Plan};
@@ -26,11 +27,20 @@ pub(super) async fn run(shared: &Arc<Shared>, plan: Plan, limits: Limits) -> Res
     if plan.source.query().is_none() {
         return change::run(shared, &plan, None, limits).await;
     }
-    let (outlet, mut started) = Outlet::new(shared.options.clone(), limits);
+    let end = (limits.deadline + GRACE).into();
+    // Without replicas most queries are answered here, and need nothing of what follows.
+    let quick = shared.fast.as_ref().filter(|_| shared.replicas.is_empty());
+    if let Some(lane) = quick
+        && let Some(result) = tokio::time::timeout_at(end, fast::run(shared, lane, &plan, limits))
+            .await
+            .unwrap_or(Some(Err(Failed::Own(ExecuteError::Timeout))))
+    {
+        return result.map_err(Failed::into_error);
+    }
+    let (outlet, mut started) = Outlet::new(&shared.options, limits);
     let shared = Arc::clone(shared);
-    let mut work = Box::pin(tokio::time::timeout_at((limits.deadline + GRACE).into(), async move {
-        attempts(&shared, &plan, limits, outlet).await
-    }));
+    let mut work =
+        Box::pin(tokio::time::timeout_at(end, async move { attempts(&shared, &plan, limits, outlet).await }));
     let begun = tokio::select! {
         biased;
         Ok(begun) = &mut started => begun,
@@ -56,12 +66,14 @@ async fn attempts(
     limits: Limits,
     mut outlet: Outlet,
 ) -> Result<Reply, ExecuteError> {
+    // Looked at already where there are no replicas.
+    let lane = shared.fast.as_ref().filter(|_| !shared.replicas.is_empty());
     if let Some(replica) = replica::choose(shared, plan)
         && let Some(result) = Box::pin(replica::run(shared, replica, plan, limits, &mut outlet)).await
     {
         return outlet.finish(result).await;
     }
-    if let Some(lane) = &shared.fast
+    if let Some(lane) = lane
         && let Some(result) = fast::run(shared, lane, plan, limits).await
     {
         return result.map_err(Failed::into_error);
@@ -73,7 +85,12 @@ async fn attempts(
             Err(error) => break Err(error),
         };
         match attempt(shared, plan, limits, &mut lease, &mut outlet).await {
-            Ok(reply) => break Ok(reply),
+            Ok(reply) => {
+                if !outlet.is_streaming() {
+                    fits_again(plan, reply.rows);
+                }
+                break Ok(reply);
+            }
             Err(failed) if first && !outlet.is_streaming() && failed.is_worth_another() => {
                 first = false;
                 shared.resolver.forget(plan.source.id);
@@ -83,6 +100,14 @@ async fn attempts(
         }
     };
     outlet.finish(result).await
+}
+
+/// An answer of so many rows fits the buffer.
+fn fits_again(plan: &Plan, rows: u64) {
+    let streams_from = &plan.source.hints.streams_from;
+    if (1..=rows).contains(&streams_from.load(Ordering::Relaxed)) {
+        streams_from.store(0, Ordering::Relaxed);
+    }
 }
 
 /// Runs a plan once on a connection.
@@ -164,7 +189,7 @@ pub(super) async fn within(
         Some(etag) => etag_text(first_value(plan, values, lease, None, &etag).await?),
         None => None,
     };
-    let (mut outlet, _) = Outlet::new(shared.options.clone(), limits);
+    let mut outlet = Outlet::of_buffer(&shared.options, limits);
     rows(plan, limits, lease, &mut outlet, (None, Closing::default()), &main, tag).await?
 }
 

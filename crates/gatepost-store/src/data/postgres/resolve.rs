@@ -36,12 +36,13 @@ pub(super) enum Part<'s> {
 
 /// The statements of a source, with their numbers.
 pub(super) fn parts(source: &CompiledSource) -> impl Iterator<Item = (usize, Part<'_>)> {
-    let steps = source.steps.iter().map(|step| match step {
-        Step::Query(query) => Part::Rows(query),
-        Step::Change { statement, .. } => Part::Change(statement),
-        Step::Assign { expression, .. } => Part::Value(expression),
+    let steps = source.steps.iter().enumerate().filter_map(|(place, step)| match step {
+        Step::Query(query) => Some((place, Part::Rows(query))),
+        Step::Change { statement, .. } => Some((place, Part::Change(statement))),
+        Step::Assign { expression, .. } => Some((place, Part::Value(expression))),
+        Step::Set { .. } => None,
     });
-    steps.enumerate().chain(source.etag.as_ref().map(|etag| (ETAG, Part::Value(etag))))
+    steps.chain(source.etag.as_ref().map(|etag| (ETAG, Part::Value(etag))))
 }
 
 impl Part<'_> {

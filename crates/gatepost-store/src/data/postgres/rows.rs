@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use gatepost_rest::plan::Plan;
@@ -18,8 +19,26 @@ pub(super) struct Outlet {
     reply: Option<oneshot::Sender<Started>>,
     producer: Option<Producer>,
     streams: Arc<AtomicBool>,
-    options: DataOptions,
+    sizes: Sizes,
     limits: Limits,
+}
+
+/// What an answer's way is bounded by.
+#[derive(Clone, Copy)]
+struct Sizes {
+    buffer_bytes_max: usize,
+    chunk_bytes: usize,
+    stall: Duration,
+}
+
+impl From<&DataOptions> for Sizes {
+    fn from(options: &DataOptions) -> Self {
+        Self {
+            buffer_bytes_max: options.buffer_bytes_max,
+            chunk_bytes: options.chunk_bytes,
+            stall: options.stall,
+        }
+    }
 }
 
 /// An answer that began to stream.
@@ -31,9 +50,14 @@ pub(super) struct Started {
 }
 
 impl Outlet {
-    pub(super) fn new(options: DataOptions, limits: Limits) -> (Self, oneshot::Receiver<Started>) {
+    pub(super) fn new(options: &DataOptions, limits: Limits) -> (Self, oneshot::Receiver<Started>) {
         let (reply, started) = oneshot::channel();
-        (Self { reply: Some(reply), producer: None, streams: Arc::default(), options, limits }, started)
+        (Self { reply: Some(reply), ..Self::of_buffer(options, limits) }, started)
+    }
+
+    /// For answers that are not let outgrow the buffer.
+    pub(super) fn of_buffer(options: &DataOptions, limits: Limits) -> Self {
+        Self { reply: None, producer: None, streams: Arc::default(), sizes: options.into(), limits }
     }
 
     /// Whether the answer has begun to leave, so that no other attempt can be made.
@@ -51,7 +75,7 @@ impl Outlet {
         let Some(producer) = self.producer.take() else { return result };
         let last = match result {
             Ok(Reply { body: ReplyBody::Full(bytes), .. }) if !bytes.is_empty() => {
-                producer.push_waiting(bytes, self.options.stall, self.limits.deadline).await
+                producer.push_waiting(bytes, self.sizes.stall, self.limits.deadline).await
             }
             Ok(_) => Ok(()),
             Err(error) => Err(error),
@@ -78,12 +102,12 @@ impl Outlet {
             self.streams.store(true, Ordering::Release);
         }
         let Some(producer) = &self.producer else { return Err(ExecuteError::Stopped) };
-        let chunk = std::mem::replace(out, Vec::with_capacity(self.options.chunk_bytes + 1024));
-        producer.push_waiting(Bytes::from(chunk), self.options.stall, self.limits.deadline).await
+        let chunk = std::mem::replace(out, Vec::with_capacity(self.sizes.chunk_bytes + 1024));
+        producer.push_waiting(Bytes::from(chunk), self.sizes.stall, self.limits.deadline).await
     }
 
     fn size(&self) -> usize {
-        if self.producer.is_some() { self.options.chunk_bytes } else { self.options.buffer_bytes_max }
+        if self.producer.is_some() { self.sizes.chunk_bytes } else { self.sizes.buffer_bytes_max }
     }
 }
 
@@ -127,6 +151,11 @@ impl<'p> Writer<'p> {
             outlet.overflow(&mut self.out, &self.renderer, self.etag.as_deref()).await?;
         }
         Ok(flow)
+    }
+
+    /// Rows written.
+    pub(super) fn rows(&self) -> u64 {
+        self.renderer.rows()
     }
 
     pub(super) fn end(mut self) -> Result<Reply, ExecuteError> {

@@ -106,6 +106,7 @@ impl Opening {
 /// are those of its connection.
 pub(super) fn may_go_alone(shared: &Shared, plan: &Plan, lease: &Lease, deadline: Instant) -> bool {
     lease.access() == Access::Write
+        && lease.writes_by_default
         && !shared.postgres.pgbouncer
         && !shared.postgres.row_level_security
         && shared.role_of(plan).is_none()

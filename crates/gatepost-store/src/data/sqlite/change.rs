@@ -28,6 +28,7 @@ pub(super) fn run(connection: &UserConnection, plan: &Plan, limits: Limits) -> R
                 let value = first_value(connection, expression, &values)?;
                 values.to_mut()[*slot] = value;
             }
+            Step::Set { value, slot } => values.to_mut()[*slot] = value.into(),
             Step::Change { statement, into } => {
                 let mut change = Change { connection, plan, limits, rows: &mut rows, into };
                 affected += change.run(statement, &mut values)?;

@@ -131,6 +131,7 @@ impl Engine {
                 }
                 Step::Change { statement, .. } => checker.prepare_check(&statement.sql.text)?,
                 Step::Assign { expression, .. } => checker.prepare_check(&expression.sql.text)?,
+                Step::Set { .. } => {}
             }
         }
         if let Some(etag) = &source.etag {

@@ -152,8 +152,12 @@ impl<'p, 's> Writer<'p, 's> {
 fn assignments(connection: &UserConnection, plan: &Plan) -> Result<Reply, ExecuteError> {
     let mut values = plan.values.clone();
     for step in &plan.source.steps {
-        if let Step::Assign { expression, slot } = step {
-            values[*slot] = first_value(connection, expression, &values)?;
+        match step {
+            Step::Assign { expression, slot } => {
+                values[*slot] = first_value(connection, expression, &values)?;
+            }
+            Step::Set { value, slot } => values[*slot] = value.into(),
+            Step::Query(_) | Step::Change { .. } => {}
         }
     }
     answer(plan, &values)

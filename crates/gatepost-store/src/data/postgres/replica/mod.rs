@@ -75,6 +75,11 @@ impl Replicas {
         })
     }
 
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
     /// Of those that are proven to be within the bound the one with the fewest requests, and among equals each in
     /// turn.
     fn choose(&self, background: &Background) -> Option<&Replica> {

@@ -250,6 +250,28 @@ async fn plain_queries_share_two_connections() {
 }
 
 #[tokio::test]
+async fn a_long_page_leaves_short_ones_on_the_shared_connections() {
+    let fixture = Fixture::with(
+        "create table t as select g as n, repeat('x', 200) as s from generate_series(1, 1000) g",
+        |options| options.readers_max = 1,
+    )
+    .await;
+    let source = get(SourceType::CollectionFeed, "select n, s from t order by n");
+    for _ in 0..3 {
+        assert!(matches!(fixture.run(&source, "limit=1000").await.unwrap().body, ReplyBody::Stream(_)));
+        fixture.text(&source, "limit=5").await;
+    }
+    // What runs on the pool ends with its commit.
+    assert_eq!(connections(&fixture, "%limit $1%").await, 2);
+    // Rows that have become short are a short page again.
+    fixture.admin.batch_execute(&format!("update {}.t set s = 'x'", fixture.schema)).await.unwrap();
+    for _ in 0..3 {
+        assert!(fixture.text(&source, "limit=1000").await.contains("\"n\":1000"));
+    }
+    assert_eq!(source.hints.streams_from.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
 async fn a_slow_query_leaves_the_shared_connections() {
     let fixture = Fixture::new("create table t as select g as n from generate_series(1, 2500) g").await;
     let slow = get(

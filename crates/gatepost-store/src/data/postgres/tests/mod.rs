@@ -32,6 +32,7 @@ use crate::postgres::{Cluster, PASSWORD, cluster};
 /// A store on a schema of its own, with a login for each lane.
 struct Fixture {
     store: DataStore,
+    location: DataLocation,
     admin: tokio_postgres::Client,
     schema: String,
 }
@@ -71,7 +72,14 @@ impl Fixture {
         change(&mut options);
         let location = DataLocation::Postgres(Box::new(options));
         let store = DataStore::open(&location, DataOptions::default()).unwrap();
-        Self { store, admin, schema }
+        Self { store, location, admin, schema }
+    }
+
+    /// With time for changes that no slow machine needs.
+    fn patient(mut self) -> Self {
+        let options = DataOptions { write_time: Duration::from_secs(600), ..DataOptions::default() };
+        self.store = DataStore::open(&self.location, options).unwrap();
+        self
     }
 
     async fn run(&self, source: &Arc<CompiledSource>, query: &str) -> Result<Reply, ExecuteError> {

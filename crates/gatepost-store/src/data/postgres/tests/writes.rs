@@ -143,6 +143,30 @@ async fn a_rule_that_is_looked_at_late_undoes_the_change() {
 }
 
 #[tokio::test]
+async fn an_answer_that_cannot_be_sent_changes_nothing() {
+    let fixture = Fixture::new("create table t (n int, s text)").await;
+    for (block, json) in [
+        ("begin insert into t (n) values (:n) returning n into :status_code; end;", r#"{"n":7}"#),
+        ("begin insert into t (n) values (1); :status_code := 7; end;", ""),
+        ("begin :status_code := 'x'; insert into t (n) values (1); end;", ""),
+        ("begin insert into t (n) values (1) returning n, s into :a; end;", ""),
+        ("begin insert into t (n) values (generate_series(1, 2)) returning n into :a; end;", ""),
+    ] {
+        for _ in 0..2 {
+            let result = fixture.store.execute(sent(&post(block), "", json), limits()).await;
+            assert!(result.is_err(), "{block}: {result:?}");
+        }
+    }
+    assert_eq!(fixture.number(&format!("select count(*) from {}.t", fixture.schema)).await, 0);
+    let block =
+        "begin :status_code := 500; insert into t (n) values (:n) returning n into :id; :status_code := 201;
+      :forward_location := 'there'; end;";
+    let reply = change(&fixture, block, r#"{"n":7}"#).await.unwrap();
+    assert_eq!((reply.status, reply.location.as_deref()), (Some(201), Some("there")));
+    assert_eq!(fixture.number(&format!("select count(*) from {}.t", fixture.schema)).await, 1);
+}
+
+#[tokio::test]
 async fn a_change_is_answered_when_it_is_there_for_others() {
     let fixture = Fixture::with("create table t (id int generated always as identity, n int)", |options| {
         options.writers_max = 2;
@@ -208,6 +232,63 @@ async fn of_two_changes_with_one_precondition_one_is_made() {
     assert_eq!(made, 1, "{a:?} {b:?} {c:?}");
     assert!([a, b, c].iter().all(|result| matches!(result, Ok(_) | Err(ExecuteError::Outdated))));
     assert_eq!(fixture.text(&read, "").await, "{\"n\":1}");
+}
+
+/// A change that waits for the row of an open transaction, and how many server processes do so.
+async fn waiting(script: &str) -> (Fixture, Arc<CompiledSource>) {
+    let fixture = Fixture::new(script).await.patient();
+    fixture.admin.batch_execute("begin; insert into t values (1)").await.unwrap();
+    (fixture, post("insert into t values (1)"))
+}
+
+async fn waiters(fixture: &Fixture) -> i64 {
+    let schema = &fixture.schema;
+    fixture
+        .number(&format!(
+            "select count(*) from pg_stat_activity where usename = '{schema}_writer' and wait_event_type = 'Lock'"
+        ))
+        .await
+}
+
+async fn until_waiters(fixture: &Fixture, count: i64) {
+    while waiters(fixture).await != count {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_change_whose_request_is_dropped_while_it_waits_is_not_made() {
+    let (fixture, source) = waiting("create table t (n int primary key)").await;
+    let mut change = Box::pin(fixture.store.execute(request(&source, ""), limits_ms(600_000)));
+    tokio::select! {
+        result = &mut change => panic!("{result:?}"),
+        () = until_waiters(&fixture, 1) => {}
+    }
+    drop(change);
+    until_waiters(&fixture, 0).await;
+    fixture.admin.batch_execute("rollback").await.unwrap();
+    assert_eq!(fixture.number("select count(*) from t").await, 0);
+    fixture.run(&source, "").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_change_whose_connection_is_lost_is_not_made_twice() {
+    let (fixture, source) = waiting("create table t (n int primary key)").await;
+    let mut change = Box::pin(fixture.store.execute(request(&source, ""), limits_ms(600_000)));
+    tokio::select! {
+        result = &mut change => panic!("{result:?}"),
+        () = until_waiters(&fixture, 1) => {}
+    }
+    let schema = &fixture.schema;
+    let kill = format!(
+        "select count(pg_terminate_backend(pid)) from pg_stat_activity where usename = '{schema}_writer'"
+    );
+    assert_eq!(fixture.number(&kill).await, 1);
+    // It was told to commit: nobody knows, so nobody tries again.
+    assert!(matches!(change.await, Err(ExecuteError::Unavailable(_))));
+    fixture.admin.batch_execute("rollback").await.unwrap();
+    assert_eq!(fixture.number("select count(*) from t").await, 0);
+    fixture.run(&source, "").await.unwrap();
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 //!
 //! A value that is not as its type promises is written as null: the server is trusted to send what it declares.
 
+mod digits;
 mod nested;
 mod number;
 mod other;

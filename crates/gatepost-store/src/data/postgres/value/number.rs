@@ -1,8 +1,6 @@
 //! Numbers, with the exact digits that are stored.
 
-use std::io::Write as _;
-
-use super::Reader;
+use super::{Reader, digits};
 
 const MINUS: u16 = 0x4000;
 const PLUS: u16 = 0;
@@ -21,7 +19,7 @@ pub(super) fn double(bytes: &[u8]) -> Option<f64> {
 }
 
 pub(super) fn write_integer(bytes: &[u8], unsigned: bool, out: &mut Vec<u8>) -> Option<()> {
-    write!(out, "{}", integer(bytes, unsigned)?).ok()
+    digits::integer(integer(bytes, unsigned)?, out)
 }
 
 /// Shortest digits that read back as the same number; what is no number is null.
@@ -53,9 +51,9 @@ pub(super) fn write_numeric(bytes: &[u8], out: &mut Vec<u8>) -> Option<()> {
     if sign == MINUS {
         out.push(b'-');
     }
-    write!(out, "{}", if weight < 0 { 0 } else { digit(0) }).ok()?;
+    digits::integer(if weight < 0 { 0 } else { digit(0).into() }, out)?;
     for index in 1..=weight.max(0) {
-        write!(out, "{:04}", digit(index)).ok()?;
+        digits::four(digit(index).into(), out);
     }
     if scale == 0 {
         return Some(());
@@ -64,7 +62,7 @@ pub(super) fn write_numeric(bytes: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let end = out.len() + scale;
     let mut index = weight + 1;
     while out.len() < end {
-        write!(out, "{:04}", if index < 0 { 0 } else { digit(index) }).ok()?;
+        digits::four(if index < 0 { 0 } else { digit(index).into() }, out);
         index += 1;
     }
     out.truncate(end);

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use gatepost_rest::render::{Zone, json_string};
 
-use super::Reader;
+use super::{Reader, digits};
 
 const DAY: i64 = 86_400_000_000;
 /// Days from 0000-03-01 to 2000-01-01.
@@ -28,7 +28,14 @@ fn civil(days: i64) -> (i64, i64, i64) {
 fn date(days: i64, out: &mut Vec<u8>) -> Option<()> {
     let (year, month, day) = civil(days);
     match year {
-        0..=9_999 => write!(out, "{year:04}-{month:02}-{day:02}").ok(),
+        0..=9_999 => {
+            digits::four(year, out);
+            for part in [month, day] {
+                out.push(b'-');
+                digits::two(part, out);
+            }
+            Some(())
+        }
         // The expanded form of ISO 8601, for years before 1 BC and beyond 9999.
         _ => write!(out, "{}{:06}-{month:02}-{day:02}", if year < 0 { '-' } else { '+' }, year.abs()).ok(),
     }
@@ -37,7 +44,12 @@ fn date(days: i64, out: &mut Vec<u8>) -> Option<()> {
 /// `HH:MM:SS`, with a fraction where there is one. 24:00 stays.
 fn clock(micros: i64, out: &mut Vec<u8>) -> Option<()> {
     let seconds = micros / 1_000_000;
-    write!(out, "{:02}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60).ok()?;
+    for (number, part) in [seconds / 3_600, seconds / 60 % 60, seconds % 60].into_iter().enumerate() {
+        if number > 0 {
+            out.push(b':');
+        }
+        digits::two(part, out);
+    }
     fraction(micros % 1_000_000, out)
 }
 
