@@ -200,7 +200,10 @@ async fn another_standby_is_used_once_it_shows_that_it_follows_the_new_primary()
     let installation = Installation::new("second", PATIENT, false);
     let (standby, other) = (&installation.standby, installation.primary.standby());
     installation.name_too(standby.port);
-    let server = installation.serve(&[other.port]);
+    let server = installation.serve(&[standby.port, other.port]);
+    assert!(!server.log_text().contains("not checked yet"), "{}", server.log_text());
+    // Both are used in turn.
+    answered_by(&server, standby.port).await;
     answered_by(&server, other.port).await;
     installation.primary.crash();
     standby.promote();
