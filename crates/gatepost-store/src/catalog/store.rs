@@ -397,6 +397,10 @@ fn apply(catalog: &mut Catalog, kind: ObjectKind, id: Id, body: Option<&str>) ->
         ObjectKind::Privilege => put(&mut catalog.privileges, id, body),
         ObjectKind::PublicEntry => put(&mut catalog.public_entries, id, body),
         ObjectKind::Client => put(&mut catalog.clients, id, body),
+        ObjectKind::RemoteServer => put(&mut catalog.remote_servers, id, body),
+        ObjectKind::Credential => put(&mut catalog.credentials, id, body),
+        ObjectKind::RestSource => put(&mut catalog.rest_sources, id, body),
+        ObjectKind::VaultSecret => put(&mut catalog.vault_secrets, id, body),
     }
 }
 
@@ -465,6 +469,10 @@ pub(super) fn edits_between(base: &Catalog, changed: &Catalog) -> Result<Vec<Edi
     compare(&mut edits, &base.privileges, &changed.privileges)?;
     compare(&mut edits, &base.public_entries, &changed.public_entries)?;
     compare(&mut edits, &base.clients, &changed.clients)?;
+    compare(&mut edits, &base.remote_servers, &changed.remote_servers)?;
+    compare(&mut edits, &base.credentials, &changed.credentials)?;
+    compare(&mut edits, &base.rest_sources, &changed.rest_sources)?;
+    compare(&mut edits, &base.vault_secrets, &changed.vault_secrets)?;
     Ok(edits)
 }
 

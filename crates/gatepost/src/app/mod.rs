@@ -15,6 +15,7 @@ mod readiness;
 pub(crate) mod reveal;
 mod revocations;
 pub mod snapshot;
+pub mod sources;
 pub mod throttle;
 mod watch;
 
@@ -38,6 +39,7 @@ use gatepost_store::logs::{LogLimits, LogStore};
 use tokio::sync::Semaphore;
 
 use crate::config::{Config, UnprotectedRoutes};
+use crate::outbound::Outbound;
 use clock::{Clock, fill_random, random_bytes};
 use generations::renew_generations;
 use high_water::HighWater;
@@ -94,6 +96,8 @@ pub struct App {
     /// Told to stop: still serving, but no balancer should send anything new.
     stopping: AtomicBool,
     high_water: HighWater,
+    /// Calls to other people's APIs.
+    pub outbound: Arc<Outbound>,
 }
 
 /// Whether a command may make what is missing.
@@ -118,6 +122,9 @@ impl App {
         let confirmed_steady_ms = AtomicI64::new(clock.steady_ms());
         let base_url = config.public_url();
         let oauth = &config.oauth;
+        let policy = config.egress_policy()?;
+        let random = || u64::from_le_bytes(random_bytes());
+        let outbound = Arc::new(Outbound::new(policy, config.egress.requests_per_server, random));
         let app = Self {
             throttle: Throttle::new(oauth),
             slow_checks: Arc::new(Semaphore::new(oauth.slow_checks.max(1))),
@@ -144,6 +151,7 @@ impl App {
             clock_ahead_ms: AtomicI64::new(0),
             stopping: AtomicBool::new(false),
             high_water,
+            outbound,
         };
         app.publish(catalog, false);
         app.compare_clocks().context("the catalog")?;

@@ -23,28 +23,13 @@ use crate::data::{ExecuteError, Limits, Precondition, Reply, ReplyBody};
 
 const COLLISIONS_MAX: u32 = 5;
 
-/// Runs a plan.
+/// Runs a plan. The time of a change counts from the moment that it has a connection: waiting for one has a limit of
+/// its own, and whoever waited in vain was never begun.
 pub(super) async fn run(
     shared: &Arc<Shared>,
     plan: &Plan,
     precondition: Option<&Precondition>,
-    limits: Limits,
-) -> Result<Reply, ExecuteError> {
-    let mut limits = limits;
-    if plan.source.writes {
-        limits.deadline = limits.deadline.min(Instant::now() + shared.options.write_time);
-    }
-    let work = attempts(shared, plan, precondition, limits);
-    tokio::time::timeout_at((limits.deadline + GRACE).into(), work)
-        .await
-        .unwrap_or(Err(ExecuteError::Timeout))
-}
-
-async fn attempts(
-    shared: &Shared,
-    plan: &Plan,
-    precondition: Option<&Precondition>,
-    limits: Limits,
+    mut limits: Limits,
 ) -> Result<Reply, ExecuteError> {
     let pool = if plan.source.writes { &shared.writers } else { &shared.readers };
     let mode = match pool.access() {
@@ -52,10 +37,14 @@ async fn attempts(
         _ if precondition.is_some() => Mode::Checked,
         _ => Mode::Write,
     };
+    let mut write_time = plan.source.writes.then_some(shared.options.write_time);
     let mut collisions = 0;
     let mut first = true;
     loop {
-        let mut lease = pool.lease().await?;
+        let mut lease = pool.lease(limits.deadline).await?;
+        if let Some(time) = write_time.take() {
+            limits.deadline = limits.deadline.min(Instant::now() + time);
+        }
         let mut attempt = Attempt {
             shared,
             plan,
@@ -66,7 +55,8 @@ async fn attempts(
             progress: Progress::Idle,
             plain: true,
         };
-        match attempt.run().await {
+        let ran = tokio::time::timeout_at((limits.deadline + GRACE).into(), attempt.run()).await;
+        match ran.unwrap_or(Err(Failed::Own(ExecuteError::Timeout))) {
             Ok(reply) => return Ok(reply),
             // Nothing stays of a transaction that the server refused, or that was not told to commit.
             Err(failed) if first && failed.is_worth_another() && !attempt.is_open_question(&failed) => {

@@ -2,7 +2,7 @@
 //! something gives the connection up.
 
 use std::ops::{Deref, DerefMut};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deadpool::Runtime;
 use deadpool::managed::{self, Metrics, Object, PoolError, RecycleError, RecycleResult};
@@ -52,8 +52,13 @@ impl Pool {
             .map_err(|error| DataError::Open(error.to_string()))
     }
 
-    pub(super) async fn lease(&self) -> Result<Lease, ExecuteError> {
-        match self.0.get().await {
+    /// A connection, in turn: whoever waits longer than the pool allows, or than its own time, was never begun and may
+    /// come again.
+    pub(super) async fn lease(&self, deadline: Instant) -> Result<Lease, ExecuteError> {
+        let Ok(got) = tokio::time::timeout_at(deadline.into(), self.0.get()).await else {
+            return Err(ExecuteError::Busy);
+        };
+        match got {
             Ok(object) => Ok(Lease { object: Some(object), pool: self.clone(), kept: false }),
             Err(PoolError::Timeout(managed::TimeoutType::Wait)) => Err(ExecuteError::Busy),
             Err(PoolError::Closed) => Err(ExecuteError::Stopped),

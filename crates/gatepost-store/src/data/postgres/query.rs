@@ -70,7 +70,7 @@ async fn attempts(
     }
     let mut first = true;
     let result = loop {
-        let mut lease = match shared.readers.lease().await {
+        let mut lease = match shared.readers.lease(limits.deadline).await {
             Ok(lease) => lease,
             Err(error) => break Err(error),
         };

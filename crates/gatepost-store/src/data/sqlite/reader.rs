@@ -67,8 +67,8 @@ fn in_time(job: ReadJob) -> Option<ReadJob> {
     if Instant::now() < job.limits.deadline {
         return Some(job);
     }
-    // Nobody waits any more: the client went away.
-    let _ = job.reply.send(Err(ExecuteError::Timeout));
+    // It was never begun, so that its client may come again. Fails when nobody waits any more.
+    let _ = job.reply.send(Err(ExecuteError::Busy));
     None
 }
 

@@ -116,7 +116,7 @@ impl Writer<'_> {
         jobs.retain(|job| !job.reply.is_closed());
         let now = Instant::now();
         for job in jobs.extract_if(.., |job| job.limits.deadline <= now) {
-            answer(job, Err(ExecuteError::Timeout));
+            answer(job, Err(ExecuteError::Busy));
         }
         while !jobs.is_empty() {
             match self.pass(&jobs) {

@@ -4,7 +4,8 @@ use reqwest::StatusCode;
 
 use crate::client::{Credentials, get, http};
 use crate::folder::Folder;
-use crate::nodes::{HOST, free_port};
+use crate::nodes::HOST;
+use crate::postgres::free_port;
 use crate::process::{eventually_async, eventually_status};
 use crate::server::{TestServer, gatepost};
 use crate::shop::PATIENT;
@@ -189,7 +190,7 @@ mod on_sqlite {
 
     #[test]
     fn a_backup_with_as_many_commits_is_noticed_by_a_server_that_starts() {
-        let shop = Shop::new("as-many");
+        let shop = Shop::on(Backend::Sqlite, "as-many");
         let backup = back_up(&shop, "backup.db");
         shop.script(&numbers(1)).ok();
         let ended = "the catalog is older than what this folder served";

@@ -2,11 +2,11 @@
 
 mod broken;
 mod crash;
-mod database_urls;
 mod disk;
 mod drain;
 mod freshness;
 mod on_postgres;
+mod on_sqlite;
 mod once;
 mod secrecy;
 mod shutdown;

@@ -219,7 +219,7 @@ async fn answer(
     {
         return result;
     }
-    let mut lease = replica.pool.lease().await?;
+    let mut lease = replica.pool.lease(limits.deadline).await?;
     query::attempt(shared, plan, limits, &mut lease, outlet).await
 }
 

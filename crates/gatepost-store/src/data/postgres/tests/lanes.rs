@@ -1,5 +1,8 @@
 //! Lanes, pools, time limits, and connections that are lost.
 
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
+
 use super::*;
 
 #[tokio::test]
@@ -114,16 +117,64 @@ async fn a_client_that_leaves_ends_its_stream() {
 async fn waiting_for_a_connection_ends_with_busy() {
     let fixture = Fixture::with("", |options| {
         options.readers_max = 1;
-        options.wait = Duration::from_millis(200);
+        options.wait = Duration::from_secs(1);
     })
     .await;
-    let slow = get(SourceType::QueryOneRow, "select pg_sleep(1)::text as v");
+    let slow = get(SourceType::QueryOneRow, "select pg_sleep(4)::text as v");
     let (first, second) = tokio::join!(fixture.run(&slow, ""), async {
         tokio::time::sleep(Duration::from_millis(100)).await;
         fixture.run(&get(SourceType::QueryOneRow, "select 1 as v"), "").await
     });
     assert!(first.is_ok());
     assert!(matches!(second, Err(ExecuteError::Busy)), "{second:?}");
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_connection_is_served_in_turn() {
+    let fixture = Fixture::with("create table t (n int)", |options| {
+        options.readers_max = 1;
+        // No shared connections: everybody waits for the pool.
+        options.row_level_security = true;
+    })
+    .await;
+    let held = get(SourceType::CollectionFeed, "select n from t");
+    fixture.text(&held, "").await;
+    fixture.admin.batch_execute(&format!("begin; lock table {}.t", fixture.schema)).await.unwrap();
+    let mut first = Box::pin(fixture.run(&held, ""));
+    assert!((&mut first).now_or_never().is_none());
+    let source = get(SourceType::QueryOneRow, "select :n::int as n");
+    let asked = |n: usize| {
+        let (fixture, source) = (&fixture, &source);
+        async move { fixture.text(source, &format!("n={n}")).await }
+    };
+    let mut waiting: Vec<_> = (0..10).map(|n| Box::pin(asked(n))).collect();
+    for one in &mut waiting {
+        assert!(one.now_or_never().is_none());
+    }
+    let answers = waiting.into_iter().collect::<FuturesUnordered<_>>();
+    let (first, _, answers): (_, _, Vec<String>) =
+        tokio::join!(first, fixture.admin.batch_execute("commit"), answers.collect());
+    first.unwrap();
+    assert_eq!(answers, (0..10).map(|n| format!("{{\"n\":{n}}}")).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn the_time_of_a_change_counts_from_its_connection() {
+    let fixture = Fixture::with("create table t (n int)", |options| {
+        options.writers_max = 1;
+        options.wait = Duration::from_secs(60);
+    })
+    .await;
+    let source = post("insert into t values (1)");
+    fixture.admin.batch_execute(&format!("begin; lock table {}.t", fixture.schema)).await.unwrap();
+    let (mut first, mut second) = (Box::pin(fixture.run(&source, "")), Box::pin(fixture.run(&source, "")));
+    assert!((&mut first).now_or_never().is_none() && (&mut second).now_or_never().is_none());
+    // The first one's time is over, and the second has its own.
+    assert!(matches!(first.await, Err(ExecuteError::Timeout)));
+    let (ended, made) = tokio::join!(fixture.admin.batch_execute("commit"), second);
+    ended.unwrap();
+    made.unwrap();
+    assert_eq!(fixture.number(&format!("select count(*) from {}.t", fixture.schema)).await, 1);
 }
 
 #[tokio::test]

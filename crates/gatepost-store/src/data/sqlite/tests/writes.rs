@@ -189,7 +189,7 @@ async fn requests_that_waited_too_long_are_not_begun() {
     let late = Limits { deadline: Instant::now(), ..limits() };
     for source in [post("insert into item (price) values (1)"), get(SourceType::Query, "select 1")] {
         let error = fixture.store.execute(request(&source, ""), late).await.unwrap_err();
-        assert_eq!(error, ExecuteError::Timeout);
+        assert_eq!(error, ExecuteError::Busy);
     }
     assert_eq!(fixture.number("select count(*) from item"), 0);
 }
