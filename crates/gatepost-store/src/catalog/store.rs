@@ -106,11 +106,10 @@ impl CatalogStore {
         let (catalog, seen) = self.database.transaction(Access::Read, |transaction| {
             let lineage = transaction.lineage()?;
             let catalog = read_since(transaction, &Catalog::default())?;
-            let committed_ms = find_committed_ms(transaction, catalog.revision)?;
-            let seen = Seen::new(lineage, catalog.revision, committed_ms);
+            let seen = Seen::read(transaction, lineage, catalog.revision)?;
             Ok::<_, DatabaseError>((catalog, seen))
         })?;
-        *self.seen() = seen;
+        self.accept(seen);
         Ok(catalog)
     }
 
@@ -134,8 +133,7 @@ impl CatalogStore {
                 || state.key_revision < known.key_revision;
             let known = if older { &Catalog::default() } else { known };
             let catalog = read_since(transaction, known)?;
-            let committed_ms = find_committed_ms(transaction, catalog.revision)?;
-            let seen = Seen::new(lineage, catalog.revision, committed_ms);
+            let seen = Seen::read(transaction, lineage, catalog.revision)?;
             Ok(Some(Refreshed { catalog, follows: !older, seen }))
         })
     }
@@ -211,10 +209,10 @@ impl CatalogStore {
             for edit in deletions.into_iter().chain(others) {
                 write(transaction, edit, revision, change)?;
             }
-            let seen = Seen::new(lineage, revision, (!edits.is_empty()).then_some(change.now_ms));
+            let seen = before.after(revision, (!edits.is_empty()).then_some(change.now_ms));
             Ok((Catalog { revision, ..changed.clone() }, seen))
         })?;
-        *self.seen() = seen;
+        self.accept(seen);
         Ok(committed)
     }
 
@@ -301,9 +299,8 @@ fn read_after_takeover(
         known_ms => Some(find_committed_ms(transaction, known.revision)? == known_ms),
     };
     let now_ms = lineage.as_ref().map_or(0, |lineage| lineage.now_ms);
-    let follows = follows(known, &catalog, same_commit, now_ms);
-    let committed_ms = find_committed_ms(transaction, catalog.revision)?;
-    let seen = Seen::new(lineage, catalog.revision, committed_ms);
+    let seen = Seen::read(transaction, lineage, catalog.revision)?;
+    let follows = follows(known, &catalog, same_commit, now_ms) && seen.has_keys_of(before);
     Ok(Refreshed { catalog, follows, seen })
 }
 

@@ -1,7 +1,9 @@
 //! Whether what the database holds now follows on what was known of it. A backup that was put back does not; a standby
 //! that was promoted does, unless it lacks what was acknowledged: then a revocation may be missing, silently.
 
-use super::Catalog;
+use gatepost_oauth::SealedRing;
+
+use super::{Catalog, key_ring};
 use crate::database::{DatabaseError, Lineage, Parameter, Transaction};
 
 /// The state that was read or written last.
@@ -12,11 +14,30 @@ pub struct Seen {
     revision: u64,
     /// When its last commit was made; with the revision that names one commit.
     committed_ms: Option<i64>,
+    /// The keys, when they are in the catalog.
+    ring: Option<SealedRing>,
 }
 
 impl Seen {
-    pub(super) fn new(lineage: Option<Lineage>, revision: u64, committed_ms: Option<i64>) -> Self {
-        Self { server: lineage.map(|lineage| lineage.id), revision, committed_ms }
+    /// What a transaction sees.
+    pub(super) fn read(
+        transaction: &dyn Transaction,
+        lineage: Option<Lineage>,
+        revision: u64,
+    ) -> Result<Self, DatabaseError> {
+        let committed_ms = find_committed_ms(transaction, revision)?;
+        let ring = key_ring::read(transaction)?;
+        Ok(Self { server: lineage.map(|lineage| lineage.id), revision, committed_ms, ring })
+    }
+
+    /// The same after a commit.
+    pub(super) fn after(self, revision: u64, committed_ms: Option<i64>) -> Self {
+        Self { revision, committed_ms, ..self }
+    }
+
+    /// Whether the keys are the same. Of others nobody knows which were taken away.
+    pub(super) fn has_keys_of(&self, other: &Self) -> bool {
+        self.ring == other.ring
     }
 
     /// Whether the transaction is on another server than the one that was seen.
@@ -104,10 +125,18 @@ mod tests {
     #[test]
     fn another_server_is_noticed_and_one_that_says_nothing_is_another() {
         let lineage = |id: &str| Some(Lineage { id: id.into(), now_ms: 0 });
-        let seen = Seen::new(lineage("7/1"), 5, Some(3));
+        let seen = Seen { server: Some("7/1".into()), ..Seen::default() }.after(5, Some(3));
         assert!(!seen.is_elsewhere(lineage("7/1").as_ref()));
         assert!(seen.is_elsewhere(lineage("7/2").as_ref()) && seen.is_elsewhere(None));
         assert!(!Seen::default().is_elsewhere(lineage("7/1").as_ref()));
         assert_eq!((seen.committed_ms(5), seen.committed_ms(6)), (Some(3), None));
+    }
+
+    #[test]
+    fn other_keys_of_the_same_number_are_noticed() {
+        let ring = |sealed: &str| Some(SealedRing { revision: 1, wrapping_key_id: 1, sealed: sealed.into() });
+        let seen = |ring| Seen { ring, ..Seen::default() };
+        assert!(seen(ring("a")).has_keys_of(&seen(ring("a"))) && seen(None).has_keys_of(&seen(None)));
+        assert!(!seen(ring("a")).has_keys_of(&seen(ring("b"))) && !seen(None).has_keys_of(&seen(ring("b"))));
     }
 }

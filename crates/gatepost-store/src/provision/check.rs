@@ -56,7 +56,7 @@ pub fn find_power(
     place: &PostgresPlace,
     catalog: Option<&ClosedCatalog>,
 ) -> Result<Option<String>, DatabaseError> {
-    let login = PostgresDatabase::connect_only(place)?;
+    let login = PostgresDatabase::connect_anywhere(place)?;
     login.transaction(Access::Read, |transaction| {
         let (name, powers) = (session_user(transaction)?, powers(transaction, catalog)?);
         Ok(powers.first().map(|power| format!("login {name}: {}", power.words(&name))))
@@ -65,7 +65,7 @@ pub fn find_power(
 
 /// Everything that is wrong with a login.
 pub fn check_login(login: &DataLogin<'_>) -> Result<Vec<Finding>, DatabaseError> {
-    let database = PostgresDatabase::connect_only(login.place)?;
+    let database = PostgresDatabase::connect_anywhere(login.place)?;
     database.transaction(Access::Read, |transaction| {
         let name = session_user(transaction)?;
         let role = quoted(&name);

@@ -93,6 +93,11 @@ impl App {
         Ok(changed)
     }
 
+    /// Puts the keys in force that go with a catalog that did not come of the one before: its numbers say nothing.
+    pub(super) fn take_other_keys(&self) -> Result<bool, DatabaseError> {
+        self.take_keys().map_err(|error| DatabaseError::Other(format!("{error:#}")))
+    }
+
     fn take_keys(&self) -> anyhow::Result<bool> {
         let read = InForce::load(&self.store, &self.keys)?;
         if read.ring.fingerprint() != self.ring.load().fingerprint() {

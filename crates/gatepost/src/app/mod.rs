@@ -203,7 +203,7 @@ impl App {
                 // Here at once, in the database below: no request sees it without.
                 renew_generations(&mut catalog, |_| true);
             }
-            let keys_changed = self.take_keys_of(&catalog)?;
+            let keys_changed = if follows { self.take_keys_of(&catalog)? } else { self.take_other_keys()? };
             self.store.accept(seen);
             self.publish(catalog, keys_changed);
         }

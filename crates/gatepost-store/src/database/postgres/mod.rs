@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 use tokio_postgres::Client;
+use tokio_postgres::config::TargetSessionAttrs;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::{Access, DatabaseError, Lineage, Migration, Parameter, Prepared, Row, Transaction};
@@ -44,8 +45,20 @@ struct State {
     failed: Option<(Instant, String)>,
 }
 
+/// Which server will do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Server {
+    /// The one where the catalog is changed: never one in recovery.
+    OfCatalog,
+    /// What the URL says.
+    OfUrl,
+    /// Any: what is asked for is the same on all.
+    Any,
+}
+
 pub(crate) struct PostgresDatabase {
     place: PostgresPlace,
+    server: Server,
     runtime: Runtime,
     state: Mutex<State>,
 }
@@ -62,18 +75,27 @@ impl PostgresDatabase {
         migrations: &[Migration],
         create: bool,
     ) -> Result<Self, DatabaseError> {
-        let database = Self::connect_only(place)?;
+        let database = Self::new(place, Server::OfCatalog)?;
         migrate::bring_to_newest(&database, migrations, create)?;
         Ok(database)
     }
 
     /// A login in a database that may hold no tables of ours. Connects with the first transaction.
     pub(crate) fn connect_only(place: &PostgresPlace) -> Result<Self, DatabaseError> {
+        Self::new(place, Server::OfUrl)
+    }
+
+    /// The same, on any of the URL's servers. Logins that only read are taken for standbys by the driver.
+    pub(crate) fn connect_anywhere(place: &PostgresPlace) -> Result<Self, DatabaseError> {
+        Self::new(place, Server::Any)
+    }
+
+    fn new(place: &PostgresPlace, server: Server) -> Result<Self, DatabaseError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| DatabaseError::Other(error.to_string()))?;
-        Ok(Self { place: place.clone(), runtime, state: Mutex::default() })
+        Ok(Self { place: place.clone(), server, runtime, state: Mutex::default() })
     }
 
     pub(crate) fn transaction<T, E: From<DatabaseError>>(
@@ -163,23 +185,31 @@ impl PostgresDatabase {
     }
 
     fn connect(&self) -> Result<Session, DatabaseError> {
-        let (config, tls) = self.place.connector()?;
+        let (mut config, tls) = self.place.connector()?;
+        if self.server == Server::Any {
+            config.target_session_attrs(TargetSessionAttrs::Any);
+        }
         let client = self.call(async {
             let (client, connection) = config.connect(tls).await?;
             // Its end shows in the client's next call.
             tokio::spawn(async move { connection.await.ok() });
             Ok(client)
         })?;
-        let has_lineage = match self.call(lineage::ask(&client)) {
-            Ok(answer) => answer.map(|_| true)?,
-            Err(error @ (DatabaseError::Unreachable(_) | DatabaseError::Busy)) => return Err(error),
+        let has_lineage = self.server == Server::OfCatalog && self.has_lineage(&client)?;
+        Ok(Session { client, notifies: None, has_lineage })
+    }
+
+    /// Whether the server says which one it is. One in recovery is refused.
+    fn has_lineage(&self, client: &Client) -> Result<bool, DatabaseError> {
+        match self.call(lineage::ask(client)) {
+            Ok(answer) => answer.map(|_| true),
+            Err(error @ (DatabaseError::Unreachable(_) | DatabaseError::Busy)) => Err(error),
             Err(error) => {
                 tracing::info!(%error, "the catalog's database does not say which server it is; one that takes over \
                     is noticed when its revision is older");
-                false
+                Ok(false)
             }
-        };
-        Ok(Session { client, notifies: None, has_lineage })
+        }
     }
 
     /// Tells the other processes, as a part of the transaction. Engines without NOTIFY are polled.

@@ -90,7 +90,7 @@ impl Replicas {
             self.follow(background);
         }
         let first = self.next.fetch_add(1, Ordering::Relaxed) % self.members.len();
-        let (after, before) = self.members.split_at(first);
+        let (before, after) = self.members.split_at(first);
         let fresh = after.iter().chain(before).map(|member| member.replica.as_ref());
         let fresh = fresh.filter(|replica| replica.freshness.is_fresh());
         fresh.min_by_key(|replica| replica.busy.load(Ordering::Relaxed))

@@ -130,6 +130,8 @@ pub(super) async fn examine(
     let mut judge = pace.judge();
     let patience = pace.bound.clamp(PAUSE, EXAMINE_TIME);
     let until = Instant::now() + patience;
+    // Connected before it is measured.
+    replica.standby().await?;
     loop {
         let sample = primary.sample().await.map_err(|message| format!("the primary: {message}"))?;
         judge.note(sample);

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use reqwest::StatusCode;
 
@@ -120,7 +121,10 @@ async fn a_promoted_standby_serves_everything_and_no_acknowledged_write_is_lost(
     eventually_async("no writes", async || put(&server, 0).await == StatusCode::SERVICE_UNAVAILABLE).await;
     let before = written();
     standby.promote();
-    eventually("writes again", || written() >= before + 20);
+    let promoted = Instant::now();
+    eventually("writes again", || written() > before);
+    println!("the first write after the promotion: {:?}", promoted.elapsed());
+    eventually("more writes", || written() >= before + 20);
     enough.store(true, Ordering::Release);
     writing.await.unwrap();
 
@@ -202,7 +206,10 @@ async fn another_standby_is_used_once_it_shows_that_it_follows_the_new_primary()
     let installation = Installation::new("second", PATIENT, false);
     let (standby, other) = (&installation.standby, installation.primary.standby());
     installation.name_too(standby.port);
-    let server = installation.serve(&[other.port]);
+    let server = installation.serve(&[standby.port, other.port]);
+    assert!(!server.log_text().contains("not checked yet"), "{}", server.log_text());
+    // Both are used in turn.
+    answered_by(&server, standby.port).await;
     answered_by(&server, other.port).await;
     installation.primary.crash();
     standby.promote();

@@ -228,6 +228,17 @@ async fn a_standby_answers_while_it_is_fresh_and_never_for_modules_that_read_wha
     installation.standby.resume_replay();
     answered_by(&server, standby).await;
     assert_eq!(json(&server, "any/where").await["notes"], 22);
+
+    // Without the primary nobody knows how old a standby is: it is left out once the bound is over.
+    installation.primary.crash();
+    for path in ["any/where", "any/recovering"] {
+        eventually_async("no answer", async || {
+            get(&server.url(&format!("shop/{path}")), None).await.status().is_server_error()
+        })
+        .await;
+    }
+    installation.primary.start_again();
+    answered_by(&server, standby).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -311,4 +322,10 @@ async fn an_error_of_a_standby_is_no_answer() {
     assert!(!fault.status().is_success());
     assert_eq!(port(&server, "any/divide?by=1").await, standby);
     assert!(!server.log_text().contains("a replica is left out"), "{}", server.log_text());
+
+    // Rows for who asks: every query is a transaction that says so, on a standby as well.
+    drop(server);
+    let mut command = installation.command("serve", &[standby]);
+    command.env("GATEPOST_SCHEMAS_SHOP_ROW_LEVEL_SECURITY", "true");
+    answered_by(&installation.spawn(command), standby).await;
 }
