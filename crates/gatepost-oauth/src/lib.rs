@@ -38,7 +38,7 @@ pub use revocation::{TokenQuery, TokenTypeHint};
 pub use scope::{ScopeError, Scopes};
 pub use sealed_token::{AccessToken, SealError, SealingKeys, TokenError, TokenId};
 pub use secret::{
-    SecretError, SecretProof, Verification, check_chosen_secret, looks_like_client_secret, new_client_id,
-    new_client_secret, open_reveal, seal_reveal,
+    SecretError, SecretProof, VaultOwner, VaultSecret, Verification, check_chosen_secret,
+    looks_like_client_secret, new_client_id, new_client_secret, open_reveal, seal_reveal,
 };
 pub use token_request::{ClientCredentialsRequest, TokenRequest};

@@ -5,7 +5,8 @@
 
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
-/// What went wrong, by stage: `GP1xx` request, `GP2xx` definition, `GP3xx` access, `GP4xx` database, `GP9xx` ourselves.
+/// What went wrong, by stage: `GP1xx` request, `GP2xx` definition, `GP3xx` access, `GP4xx` database, `GP5xx`
+/// REST sources, `GP9xx` ourselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
     /// The path is refused as it is spelled.
@@ -70,6 +71,10 @@ pub enum Code {
     DatabaseBroken,
     /// No row.
     NoRow,
+    /// The API behind a REST source cannot be asked, or its answer cannot be used.
+    SourceFailed,
+    /// The API behind a REST source did not answer in time.
+    SourceTimeout,
     /// A fault of ours.
     Internal,
 }
@@ -79,7 +84,7 @@ pub const USER_DEFINED_RESOURCE_ERROR: u16 = 555;
 
 impl Code {
     /// All of them, in the order of the reference page.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 34] = [
         Self::BadPath,
         Self::WrongHost,
         Self::BadHeader,
@@ -111,6 +116,8 @@ impl Code {
         Self::AnswerTooLarge,
         Self::DatabaseBroken,
         Self::NoRow,
+        Self::SourceFailed,
+        Self::SourceTimeout,
         Self::Internal,
     ];
 
@@ -148,6 +155,8 @@ impl Code {
             Self::AnswerTooLarge => ("GP406", 500, "InternalServerError"),
             Self::DatabaseBroken => ("GP407", 503, "ServiceUnavailable"),
             Self::NoRow => ("GP408", 404, "NotFound"),
+            Self::SourceFailed => ("GP501", 502, "BadGateway"),
+            Self::SourceTimeout => ("GP502", 504, "GatewayTimeout"),
             Self::Internal => ("GP901", 500, "InternalServerError"),
         }
     }

@@ -1,11 +1,13 @@
 //! Client ids and client secrets: how they are made and what is kept of them (design decision 10; STO-01 to
 //! STO-04).
 //!
-//! [`verify`] compares a presented secret with what is kept, [`reveal`] keeps a copy that can be read for a while.
+//! [`verify`] compares a presented secret with what is kept, [`reveal`] keeps a copy that can be read for a while,
+//! [`vault`] keeps secrets that the server itself presents elsewhere.
 
 pub mod reveal;
 #[cfg(test)]
 mod tests;
+pub mod vault;
 pub mod verify;
 
 use argon2::Argon2;
@@ -21,6 +23,7 @@ use crate::client::SecretVerifier;
 use crate::keys::Pepper;
 
 pub use reveal::{open_reveal, seal_reveal};
+pub use vault::{VaultOwner, VaultSecret};
 pub use verify::{SecretProof, Verification};
 
 /// What every secret of the server's own making begins with.
@@ -53,6 +56,9 @@ pub enum SecretError {
     /// The encryption of the copy failed.
     #[error("the client secret could not be sealed")]
     Seal,
+    /// Empty, or more than [`vault::VAULT_SECRET_LENGTH_MAX`] bytes.
+    #[error("a secret has 1 to {} bytes", vault::VAULT_SECRET_LENGTH_MAX)]
+    VaultLength,
 }
 
 /// Makes a client secret of 256 random bits: prefix, 43 characters, and a checksum by which scanners tell a leaked

@@ -195,6 +195,40 @@ fn revealed_copy_with_changed_time_maker_or_key_does_not_open() {
     assert!(open_reveal(&original, &foreign, 9_999).is_none());
 }
 
+fn kept(ring: &KeyRing) -> VaultSecret {
+    let owner = VaultOwner { schema_id: 10_001, id: 10_002 };
+    VaultSecret::seal(10_003, owner, &secret("s3cret of theirs"), ring, [7; 12], ("ANN", 5)).unwrap()
+}
+
+#[test]
+fn vault_secret_opens_for_its_own_object_only() {
+    let ring = ring();
+    let kept = kept(&ring);
+    assert_eq!(kept.open(&ring).unwrap().expose_secret(), "s3cret of theirs");
+    for moved in [
+        VaultSecret { owner_id: 10_009, ..kept.clone() },
+        VaultSecret { schema_id: 10_009, ..kept.clone() },
+        VaultSecret { key_id: 2, ..kept.clone() },
+        VaultSecret { sealed: kept.sealed.replace(&kept.sealed[20..24], "AAAA"), ..kept.clone() },
+    ] {
+        assert!(moved.open(&ring).is_none(), "{moved:?}");
+    }
+}
+
+#[test]
+fn vault_secret_survives_a_new_key_and_is_never_empty() {
+    let mut ring = ring();
+    let kept = kept(&ring);
+    ring.rotate_vault(&mut |bytes| bytes.fill(9), 6).unwrap();
+    assert_eq!(kept.open(&ring).unwrap().expose_secret(), "s3cret of theirs");
+    assert!(!format!("{kept:?}").contains("s3cret"));
+    let owner = VaultOwner { schema_id: 1, id: 2 };
+    for refused in [String::new(), "x".repeat(vault::VAULT_SECRET_LENGTH_MAX + 1)] {
+        let sealed = VaultSecret::seal(3, owner, &secret(&refused), &ring, [7; 12], ("ANN", 5));
+        assert_eq!(sealed.unwrap_err(), SecretError::VaultLength);
+    }
+}
+
 #[test]
 fn adt_03_debug_shows_no_secret() {
     let ring = ring();

@@ -46,7 +46,7 @@ impl CatalogStore {
         change: &Change,
         random: &mut dyn FnMut() -> u64,
     ) -> Result<Self, CopyError> {
-        let target = Self { database: Database::open(place, &MIGRATIONS, true)? };
+        let target = Self::on(Database::open(place, &MIGRATIONS, true)?);
         let expected = self.database.transaction(Access::Read, |source| {
             target.database.transaction(Access::Write, |target| {
                 refuse_catalog(target, place)?;

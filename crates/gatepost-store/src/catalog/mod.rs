@@ -8,14 +8,16 @@ mod key_ring;
 mod object;
 mod revocation;
 mod store;
+mod succession;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use gatepost_oauth::Client;
+use gatepost_oauth::{Client, VaultSecret};
 use gatepost_rest::definition::{Id, Module, Privilege, PublicEntry, Role, Schema};
+use gatepost_sources::definition::{Credential, RemoteServer, RestSource};
 
 pub use crate::database::{
     CatalogPlace, DatabaseError, Listener, PlaceError, PlaceOptions, PostgresPlace, for_login, is_postgres,
@@ -23,7 +25,8 @@ pub use crate::database::{
 };
 pub use copy::CopyError;
 pub use revocation::{REVOCATION_GRACE_MS, Revocations, RevokedToken, TokenId};
-pub use store::CatalogStore;
+pub use store::{CatalogStore, Refreshed};
+pub use succession::Seen;
 
 /// Everything that a schema publishes, locks and admits, for all schemas. Cloning shares the objects.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -44,6 +47,14 @@ pub struct Catalog {
     pub public_entries: BTreeMap<Id, Arc<PublicEntry>>,
     /// OAuth clients.
     pub clients: BTreeMap<Id, Arc<Client>>,
+    /// Where other people's APIs are.
+    pub remote_servers: BTreeMap<Id, Arc<RemoteServer>>,
+    /// How to sign in there.
+    pub credentials: BTreeMap<Id, Arc<Credential>>,
+    /// What is fetched there.
+    pub rest_sources: BTreeMap<Id, Arc<RestSource>>,
+    /// The sealed secrets of credentials.
+    pub vault_secrets: BTreeMap<Id, Arc<VaultSecret>>,
     /// Tokens revoked one by one.
     pub revocations: Arc<Revocations>,
     /// Counts the changes of the keys, when those are in the catalog; else 0.
@@ -133,6 +144,12 @@ impl Catalog {
             || self.key_revision < other.key_revision
     }
 
+    /// Whether both are of one revision and hold the same.
+    fn has_definitions_of(&self, other: &Self) -> bool {
+        let revocations = Arc::clone(&self.revocations);
+        *self == Self { revocations, ..other.clone() }
+    }
+
     /// The schema of this name (lower case).
     pub fn schema_by_name(&self, name: &str) -> Option<&Arc<Schema>> {
         self.schemas.values().find(|schema| schema.name == name)
@@ -161,5 +178,25 @@ impl Catalog {
     /// The clients of a schema, by id.
     pub fn clients_of(&self, schema_id: Id) -> impl Iterator<Item = &Arc<Client>> {
         self.clients.values().filter(move |client| client.schema_id == schema_id)
+    }
+
+    /// The remote servers of a schema, by id.
+    pub fn remote_servers_of(&self, schema_id: Id) -> impl Iterator<Item = &Arc<RemoteServer>> {
+        self.remote_servers.values().filter(move |server| server.schema_id == schema_id)
+    }
+
+    /// The credentials of a schema, by id.
+    pub fn credentials_of(&self, schema_id: Id) -> impl Iterator<Item = &Arc<Credential>> {
+        self.credentials.values().filter(move |credential| credential.schema_id == schema_id)
+    }
+
+    /// The REST sources of a schema, by id.
+    pub fn rest_sources_of(&self, schema_id: Id) -> impl Iterator<Item = &Arc<RestSource>> {
+        self.rest_sources.values().filter(move |source| source.schema_id == schema_id)
+    }
+
+    /// The sealed secret of an object.
+    pub fn vault_secret_of(&self, owner_id: Id) -> Option<&Arc<VaultSecret>> {
+        self.vault_secrets.values().find(|secret| secret.owner_id == owner_id)
     }
 }

@@ -1,7 +1,8 @@
 //! What the store needs to know of every kind of object.
 
-use gatepost_oauth::Client;
+use gatepost_oauth::{Client, VaultSecret};
 use gatepost_rest::definition::{Id, Module, Privilege, PublicEntry, Role, Schema};
+use gatepost_sources::definition::{Credential, RemoteServer, RestSource};
 
 /// The kinds of catalog objects, each stored as one document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,11 +13,25 @@ pub(crate) enum ObjectKind {
     Privilege,
     PublicEntry,
     Client,
+    RemoteServer,
+    Credential,
+    RestSource,
+    VaultSecret,
 }
 
 impl ObjectKind {
-    const ALL: [Self; 6] =
-        [Self::Schema, Self::Module, Self::Role, Self::Privilege, Self::PublicEntry, Self::Client];
+    const ALL: [Self; 10] = [
+        Self::Schema,
+        Self::Module,
+        Self::Role,
+        Self::Privilege,
+        Self::PublicEntry,
+        Self::Client,
+        Self::RemoteServer,
+        Self::Credential,
+        Self::RestSource,
+        Self::VaultSecret,
+    ];
 
     pub(crate) fn as_str(self) -> &'static str {
         match self {
@@ -26,6 +41,10 @@ impl ObjectKind {
             Self::Privilege => "privilege",
             Self::PublicEntry => "public entry",
             Self::Client => "client",
+            Self::RemoteServer => "remote server",
+            Self::Credential => "credential",
+            Self::RestSource => "REST source",
+            Self::VaultSecret => "secret",
         }
     }
 
@@ -77,7 +96,7 @@ macro_rules! objects_with_names {
         }
     )+};
 }
-objects_with_names!(Module, Role, Privilege);
+objects_with_names!(Module, Role, Privilege, RemoteServer, Credential, RestSource);
 
 impl Object for PublicEntry {
     const KIND: ObjectKind = ObjectKind::PublicEntry;
@@ -104,5 +123,22 @@ impl Object for Client {
 
     fn for_history(&self) -> Self {
         Self { secrets: Vec::new(), ..self.clone() }
+    }
+}
+
+impl Object for VaultSecret {
+    const KIND: ObjectKind = ObjectKind::VaultSecret;
+
+    fn schema_id(&self) -> Id {
+        self.schema_id
+    }
+
+    /// The object that it is the secret of has one secret at most.
+    fn name(&self) -> String {
+        self.owner_id.to_string()
+    }
+
+    fn for_history(&self) -> Self {
+        Self { sealed: String::new(), ..self.clone() }
     }
 }

@@ -60,6 +60,11 @@ impl Revocations {
         self.tokens.retain(|_, entry| entry.counts(now_ms));
     }
 
+    /// Whether the other list has each entry that still counts.
+    pub(crate) fn are_in(&self, other: &Self, now_ms: i64) -> bool {
+        self.tokens.iter().all(|(token, entry)| !entry.counts(now_ms) || other.contains(token))
+    }
+
     pub(crate) fn insert(&mut self, token: TokenId, entry: RevokedToken) {
         self.tokens.insert(token, entry);
     }

@@ -1,7 +1,7 @@
 //! Reading and writing the catalog.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gatepost_oauth::SealedRing;
 use gatepost_rest::definition::Id;
@@ -11,9 +11,10 @@ use serde::de::DeserializeOwned;
 use super::key_ring;
 use super::object::{Object, ObjectKind};
 use super::revocation::{self, REVOCATION_GRACE_MS, Revocations, RevokedToken, TokenId};
+use super::succession::{Seen, find_committed_ms, follows};
 use super::{Catalog, Change, CommitError, HistoryEntry};
 use crate::database::{
-    Access, CatalogPlace, Database, DatabaseError, Listener, Migration, Parameter, Transaction,
+    Access, CatalogPlace, Database, DatabaseError, Lineage, Listener, Migration, Parameter, Transaction,
 };
 
 pub(super) const MIGRATIONS: [Migration; 2] = [
@@ -33,9 +34,25 @@ pub(super) const MIGRATIONS: [Migration; 2] = [
 #[derive(Debug)]
 pub struct CatalogStore {
     pub(super) database: Database,
+    seen: Mutex<Seen>,
+}
+
+/// A catalog that is not what was known.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refreshed {
+    /// What it is now.
+    pub catalog: Catalog,
+    /// Whether it came of what was known. Otherwise it may lack what was acknowledged, revocations too.
+    pub follows: bool,
+    /// For [`CatalogStore::accept`].
+    pub seen: Seen,
 }
 
 impl CatalogStore {
+    pub(super) fn on(database: Database) -> Self {
+        Self { database, seen: Mutex::default() }
+    }
+
     /// Makes a new, empty catalog that belongs to the keys with this fingerprint, or finishes one whose making was
     /// interrupted. An existing one is left as it is. `ring` is kept with it; without one the keys are elsewhere.
     pub fn create(
@@ -44,7 +61,7 @@ impl CatalogStore {
         now_ms: i64,
         ring: Option<&SealedRing>,
     ) -> Result<Self, DatabaseError> {
-        let store = Self { database: Database::open(place, &MIGRATIONS, true)? };
+        let store = Self::on(Database::open(place, &MIGRATIONS, true)?);
         store.database.transaction(Access::Write, |transaction| {
             let made = transaction.execute(
                 "insert into catalog_state
@@ -67,7 +84,7 @@ impl CatalogStore {
 
     /// Opens an existing catalog and brings its tables to the newest version.
     pub fn open(place: &CatalogPlace) -> Result<Self, DatabaseError> {
-        let store = Self { database: Database::open(place, &MIGRATIONS, false)? };
+        let store = Self::on(Database::open(place, &MIGRATIONS, false)?);
         store.key_fingerprint()?;
         Ok(store)
     }
@@ -86,12 +103,26 @@ impl CatalogStore {
 
     /// Reads the whole catalog.
     pub fn load(&self) -> Result<Catalog, DatabaseError> {
-        self.database.transaction(Access::Read, |transaction| read_since(transaction, &Catalog::default()))
+        let (catalog, seen) = self.database.transaction(Access::Read, |transaction| {
+            let lineage = transaction.lineage()?;
+            let catalog = read_since(transaction, &Catalog::default())?;
+            let committed_ms = find_committed_ms(transaction, catalog.revision)?;
+            let seen = Seen::new(lineage, catalog.revision, committed_ms);
+            Ok::<_, DatabaseError>((catalog, seen))
+        })?;
+        *self.seen() = seen;
+        Ok(catalog)
     }
 
-    /// What the catalog is now, if it is not what `known` says: only rows changed since are read.
-    pub fn refresh(&self, known: &Catalog) -> Result<Option<Catalog>, DatabaseError> {
+    /// What the catalog is now, if it is not what `known` says: only rows changed since are read, unless it is a
+    /// backup or on a server that took over.
+    pub fn refresh(&self, known: &Catalog) -> Result<Option<Refreshed>, DatabaseError> {
+        let before = self.seen().clone();
         self.database.transaction(Access::Read, |transaction| {
+            let lineage = transaction.lineage()?;
+            if before.is_elsewhere(lineage.as_ref()) {
+                return read_after_takeover(transaction, known, &before, lineage).map(Some);
+            }
             let state = State::read(transaction)?;
             let (revision, revocations) = (known.revision, known.revocations.revision);
             let same = state.revision == revision && state.revocations == revocations;
@@ -102,8 +133,30 @@ impl CatalogStore {
                 || state.revocations < revocations
                 || state.key_revision < known.key_revision;
             let known = if older { &Catalog::default() } else { known };
-            read_since(transaction, known).map(Some)
+            let catalog = read_since(transaction, known)?;
+            let committed_ms = find_committed_ms(transaction, catalog.revision)?;
+            let seen = Seen::new(lineage, catalog.revision, committed_ms);
+            Ok(Some(Refreshed { catalog, follows: !older, seen }))
         })
+    }
+
+    /// What was found is known now. Until then the next look finds the same again.
+    pub fn accept(&self, seen: Seen) {
+        *self.seen() = seen;
+    }
+
+    /// When the commit of this revision was made, as the history says.
+    pub fn find_committed_ms(&self, revision: u64) -> Result<Option<i64>, DatabaseError> {
+        self.database.transaction(Access::Read, |transaction| find_committed_ms(transaction, revision))
+    }
+
+    /// The same for the commit that was read or written last, from memory.
+    pub fn seen_committed_ms(&self, revision: u64) -> Option<i64> {
+        self.seen().committed_ms(revision)
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The version of the catalog's tables.
@@ -134,7 +187,13 @@ impl CatalogStore {
         if edits.is_empty() && changed.next_id == base.next_id {
             return Ok(changed.clone());
         }
-        self.database.transaction(Access::Write, |transaction| {
+        let before = self.seen().clone();
+        let (committed, seen) = self.database.transaction(Access::Write, |transaction| {
+            let lineage = transaction.lineage()?;
+            if before.is_elsewhere(lineage.as_ref()) {
+                let (author, what) = ("a failover", "another server serves the catalog");
+                return Err(CommitError::Conflict { author: author.into(), what: what.into() });
+            }
             let revision = base.revision + 1;
             let moved = transaction.execute(
                 "update catalog_state set revision = $1, next_id = $2 where id = 1 and revision = $3",
@@ -152,8 +211,11 @@ impl CatalogStore {
             for edit in deletions.into_iter().chain(others) {
                 write(transaction, edit, revision, change)?;
             }
-            Ok(Catalog { revision, ..changed.clone() })
-        })
+            let seen = Seen::new(lineage, revision, (!edits.is_empty()).then_some(change.now_ms));
+            Ok((Catalog { revision, ..changed.clone() }, seen))
+        })?;
+        *self.seen() = seen;
+        Ok(committed)
     }
 
     /// Puts a token on the deny list. When this returns, the entry is on disk.
@@ -224,6 +286,25 @@ impl CatalogStore {
         })?;
         Ok(entries)
     }
+}
+
+/// The whole catalog on a server that took over, and whether it follows on what was known.
+fn read_after_takeover(
+    transaction: &dyn Transaction,
+    known: &Catalog,
+    before: &Seen,
+    lineage: Option<Lineage>,
+) -> Result<Refreshed, DatabaseError> {
+    let catalog = read_since(transaction, &Catalog::default())?;
+    let same_commit = match before.committed_ms(known.revision) {
+        None => None,
+        known_ms => Some(find_committed_ms(transaction, known.revision)? == known_ms),
+    };
+    let now_ms = lineage.as_ref().map_or(0, |lineage| lineage.now_ms);
+    let follows = follows(known, &catalog, same_commit, now_ms);
+    let committed_ms = find_committed_ms(transaction, catalog.revision)?;
+    let seen = Seen::new(lineage, catalog.revision, committed_ms);
+    Ok(Refreshed { catalog, follows, seen })
 }
 
 struct State {
@@ -319,6 +400,10 @@ fn apply(catalog: &mut Catalog, kind: ObjectKind, id: Id, body: Option<&str>) ->
         ObjectKind::Privilege => put(&mut catalog.privileges, id, body),
         ObjectKind::PublicEntry => put(&mut catalog.public_entries, id, body),
         ObjectKind::Client => put(&mut catalog.clients, id, body),
+        ObjectKind::RemoteServer => put(&mut catalog.remote_servers, id, body),
+        ObjectKind::Credential => put(&mut catalog.credentials, id, body),
+        ObjectKind::RestSource => put(&mut catalog.rest_sources, id, body),
+        ObjectKind::VaultSecret => put(&mut catalog.vault_secrets, id, body),
     }
 }
 
@@ -387,6 +472,10 @@ pub(super) fn edits_between(base: &Catalog, changed: &Catalog) -> Result<Vec<Edi
     compare(&mut edits, &base.privileges, &changed.privileges)?;
     compare(&mut edits, &base.public_entries, &changed.public_entries)?;
     compare(&mut edits, &base.clients, &changed.clients)?;
+    compare(&mut edits, &base.remote_servers, &changed.remote_servers)?;
+    compare(&mut edits, &base.credentials, &changed.credentials)?;
+    compare(&mut edits, &base.rest_sources, &changed.rest_sources)?;
+    compare(&mut edits, &base.vault_secrets, &changed.vault_secrets)?;
     Ok(edits)
 }
 

@@ -9,7 +9,7 @@ use gatepost_rest::definition::{Audit, Role, Schema};
 
 use super::{
     Catalog, CatalogPlace, CatalogStore, Change, CommitError, CopyError, DatabaseError, PlaceOptions,
-    RevokedToken,
+    Refreshed, RevokedToken,
 };
 use crate::database::{Access, Database};
 use crate::postgres;
@@ -157,7 +157,8 @@ fn what_is_committed_is_read_again_and_refreshed_in_parts(home: &Home) {
     let id = changed.take_id();
     changed.roles.insert(id, Arc::new(Role { id, schema_id, name: "r".into(), audit: Audit::default() }));
     let second = other.commit(&first, &changed, &change()).unwrap();
-    let refreshed = store.refresh(&first).unwrap().unwrap();
+    let Refreshed { catalog: refreshed, follows, .. } = store.refresh(&first).unwrap().unwrap();
+    assert!(follows);
     assert_eq!(refreshed, second);
     assert!(
         Arc::ptr_eq(&refreshed.schemas[&schema_id], &first.schemas[&schema_id]),
@@ -166,7 +167,7 @@ fn what_is_committed_is_read_again_and_refreshed_in_parts(home: &Home) {
     let mut without = second.clone();
     without.roles.clear();
     let third = store.commit(&second, &without, &change()).unwrap();
-    assert_eq!(other.refresh(&second).unwrap().unwrap(), third);
+    assert_eq!(other.refresh(&second).unwrap().unwrap().catalog, third);
     assert!(other.refresh(&third).unwrap().is_none());
 }
 
@@ -186,7 +187,7 @@ fn a_revoked_token_is_seen_by_another_process_and_survives(home: &Home) {
     let before = store.load().unwrap();
     let token = [7; 16];
     store.revoke_token(&token, RevokedToken { client: 5, expires_ms: 2_000_000 }).unwrap();
-    let after = home.open().refresh(&before).unwrap().unwrap();
+    let after = home.open().refresh(&before).unwrap().unwrap().catalog;
     assert!(after.revocations.contains(&token));
     assert_eq!(after.revocations.count_of(5), 1);
     assert!(!before.revocations.contains(&token));
@@ -213,7 +214,7 @@ fn of_two_rings_of_the_same_revision_one_is_kept(home: &Home) {
         assert!(store.save_key_ring(&sealed_ring(revision, text)).unwrap());
         assert!(!store.save_key_ring(&sealed_ring(revision, "too late")).unwrap());
         assert_eq!(home.open().key_ring().unwrap(), Some(sealed_ring(revision, text)));
-        known = home.open().refresh(&known).unwrap().unwrap();
+        known = home.open().refresh(&known).unwrap().unwrap().catalog;
         assert_eq!(known.key_revision, revision);
     }
     assert!(home.open().refresh(&known).unwrap().is_none());
@@ -291,7 +292,7 @@ fn revocations_at_the_same_moment_are_all_seen(home: &Home) {
         let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
         while known.revocations.len() < 40 {
             assert!(std::time::Instant::now() < until, "{} of 40 seen", known.revocations.len());
-            known = follower.refresh(&known).unwrap().unwrap_or(known);
+            known = follower.refresh(&known).unwrap().map_or(known, |refreshed| refreshed.catalog);
         }
         assert_eq!((known.revision, known.revocations.revision), (1, 40));
     });
@@ -444,7 +445,8 @@ fn a_replaced_file_is_noticed_and_read_anew() {
         let _ = std::fs::remove_file(folder.0.join(format!("catalog.db{suffix}")));
     }
     assert!(store.reopen_if_replaced().unwrap());
-    assert!(store.refresh(&known).unwrap().unwrap().schemas.is_empty());
+    let older = store.refresh(&known).unwrap().unwrap();
+    assert!(older.catalog.schemas.is_empty() && !older.follows);
 }
 
 fn client(id: u64, schema_id: u64) -> Client {

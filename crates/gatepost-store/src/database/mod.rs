@@ -37,8 +37,22 @@ pub(crate) trait Row {
     fn optional_text(&self, column: usize) -> Result<Option<String>, DatabaseError>;
 }
 
+/// Which server writes the history of a database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Lineage {
+    /// Differs when another server took over, or when the database was taken back to an earlier state.
+    pub(crate) id: String,
+    /// The server's clock (milliseconds since 1970).
+    pub(crate) now_ms: i64,
+}
+
 /// Statements within one transaction.
 pub(crate) trait Transaction {
+    /// Which server writes this history; nothing for a file, and for engines that do not say.
+    fn lineage(&self) -> Result<Option<Lineage>, DatabaseError> {
+        Ok(None)
+    }
+
     /// Runs a statement and returns how many rows it changed.
     fn execute(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<usize, DatabaseError>;
 

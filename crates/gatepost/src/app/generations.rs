@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use gatepost_rest::definition::Id;
-use gatepost_store::catalog::{Change, CommitError};
+use gatepost_store::catalog::{Catalog, Change, CommitError};
 
 use super::{App, clock};
 
@@ -37,9 +37,7 @@ impl App {
         let base = Arc::clone(&self.snapshot.load().catalog);
         let mut changed = base.as_ref().clone();
         changed.next_id = changed.next_id.max(next_id);
-        for (_, client) in changed.clients.iter_mut().filter(|(id, _)| of(**id)) {
-            Arc::make_mut(client).generation = u64::from_le_bytes(clock::random_bytes());
-        }
+        renew_generations(&mut changed, of);
         let change = Change { author: "gatepost".into(), source: source.into(), now_ms: self.clock.now_ms() };
         self.commit(&base, &changed, &change).map(|_| ())
     }
@@ -54,9 +52,16 @@ impl App {
         match self.replace_generations("catalog restored", |_| true, next_id) {
             Ok(()) => tracing::warn!("every token issued so far has ended"),
             Err(error) => {
-                tracing::error!(%error, "tokens of before are still valid");
+                tracing::error!(%error, "tokens of before still count at other nodes");
                 self.restored_from.store(next_id, Ordering::Release);
             }
         }
+    }
+}
+
+/// Gives each of these clients a new generation in this value.
+pub(super) fn renew_generations(catalog: &mut Catalog, of: impl Fn(Id) -> bool) {
+    for (_, client) in catalog.clients.iter_mut().filter(|(id, _)| of(**id)) {
+        Arc::make_mut(client).generation = u64::from_le_bytes(clock::random_bytes());
     }
 }

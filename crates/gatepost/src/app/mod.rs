@@ -16,6 +16,7 @@ mod readiness;
 pub(crate) mod reveal;
 mod revocations;
 pub mod snapshot;
+pub mod sources;
 pub mod throttle;
 mod watch;
 
@@ -30,13 +31,17 @@ use arc_swap::ArcSwap;
 use gatepost_oauth::{KeyRing, LocalKeys};
 use gatepost_rest::render::Zone;
 use gatepost_rest::sql::Dialect;
-use gatepost_store::catalog::{Catalog, CatalogPlace, CatalogStore, Change, CommitError, DatabaseError};
+use gatepost_store::catalog::{
+    Catalog, CatalogPlace, CatalogStore, Change, CommitError, DatabaseError, Refreshed,
+};
 use gatepost_store::data::{DataLocation, DataOptions, DataStore};
 use gatepost_store::logs::{LogLimits, LogStore};
 use tokio::sync::Semaphore;
 
 use crate::config::Config;
+use crate::outbound::Outbound;
 use clock::{Clock, fill_random, random_bytes};
+use generations::renew_generations;
 use high_water::HighWater;
 use key_file::KeySource;
 use keys::InForce;
@@ -94,6 +99,8 @@ pub struct App {
     /// Told to stop: still serving, but no balancer should send anything new.
     stopping: AtomicBool,
     high_water: HighWater,
+    /// Calls to other people's APIs.
+    pub outbound: Arc<Outbound>,
 }
 
 /// Whether a command may make what is missing.
@@ -118,6 +125,9 @@ impl App {
         let confirmed_steady_ms = AtomicI64::new(clock.steady_ms());
         let base_url = config.public_url();
         let oauth = &config.oauth;
+        let policy = config.egress_policy()?;
+        let random = || u64::from_le_bytes(random_bytes());
+        let outbound = Arc::new(Outbound::new(policy, config.egress.requests_per_server, random));
         let app = Self {
             throttle: Throttle::new(oauth),
             slow_checks: Arc::new(Semaphore::new(oauth.slow_checks.max(1))),
@@ -146,6 +156,7 @@ impl App {
             clock_ahead_ms: AtomicI64::new(0),
             stopping: AtomicBool::new(false),
             high_water,
+            outbound,
         };
         app.publish(catalog, false);
         app.compare_clocks().context("the catalog")?;
@@ -183,12 +194,17 @@ impl App {
         let refreshing = self.lock_refreshing();
         let started_ms = self.clock.steady_ms();
         let known = Arc::clone(&self.snapshot.load().catalog);
-        if let Some(catalog) = self.store.refresh(&known)? {
-            if catalog.is_older_than(&known) {
-                tracing::warn!("the catalog is an older one than before: it was restored");
+        if let Some(Refreshed { mut catalog, follows, seen }) = self.store.refresh(&known)? {
+            if !follows {
+                tracing::warn!(
+                    "the catalog is an older one than before: it was restored, or a failover lost changes"
+                );
                 self.restored_from.store(known.next_id.max(1), Ordering::Release);
+                // Here at once, in the database below: no request sees it without.
+                renew_generations(&mut catalog, |_| true);
             }
             let keys_changed = self.take_keys_of(&catalog)?;
+            self.store.accept(seen);
             self.publish(catalog, keys_changed);
         }
         self.confirmed_steady_ms.store(started_ms, Ordering::Release);
@@ -212,7 +228,8 @@ impl App {
         tracing::warn!("the catalog file was replaced: serving the new one");
         let next_id = self.snapshot.load().catalog.next_id;
         self.restored_from.store(next_id.max(1), Ordering::Release);
-        let catalog = self.store.load()?;
+        let mut catalog = self.store.load()?;
+        renew_generations(&mut catalog, |_| true);
         let keys_changed = self.take_keys_of(&catalog)?;
         self.publish(catalog, keys_changed);
         Ok(true)
@@ -298,7 +315,8 @@ fn take_restored(
     catalog: Catalog,
     now_ms: i64,
 ) -> anyhow::Result<Catalog> {
-    let Some(changed) = high_water.restored(&catalog) else { return Ok(catalog) };
+    let committed_ms = store.find_committed_ms(high_water.revision()).context("the catalog")?;
+    let Some(changed) = high_water.restored(&catalog, committed_ms) else { return Ok(catalog) };
     tracing::warn!("the catalog is older than what this folder served: every token issued so far has ended");
     let change = Change { author: "gatepost".into(), source: "restored catalog".into(), now_ms };
     match store.commit(&catalog, &changed, &change) {

@@ -44,7 +44,7 @@ impl App {
 
     /// Puts a catalog in force. Callers hold `refreshing`.
     pub(super) fn publish(&self, catalog: Catalog, keys_changed: bool) {
-        self.high_water.note(&catalog);
+        self.high_water.note(&catalog, self.store.seen_committed_ms(catalog.revision));
         if keys_changed || self.serves.load(Ordering::Acquire) {
             self.compile_and_store(catalog, keys_changed);
         } else {

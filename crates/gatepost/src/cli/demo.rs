@@ -16,6 +16,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::data_url::Wanted;
+use super::demo_sources::{self, Sources};
 use super::new_folder::Places;
 use super::serve::{bind, serve};
 use super::terminal::{say, tell};
@@ -26,7 +27,7 @@ use crate::app::{App, Open};
 use crate::config::CONFIG_FILE;
 use crate::script::{self, Event, ScriptOptions};
 
-const SCHEMA: &str = "hr";
+pub(super) const SCHEMA: &str = "hr";
 const TABLES: &str = include_str!("../../../../examples/hr/tables.sql");
 const TABLES_POSTGRES: &str = include_str!("../../../../examples/hr/tables-postgres.sql");
 const ROWS: &str = include_str!("../../../../examples/hr/rows.sql");
@@ -39,12 +40,13 @@ const LIMITED_CLIENT: &str = "limited_app";
 const FIRST_GENERATED: u64 = 100_000;
 const GENERATED_AT_ONCE: usize = 100_000;
 
-const HEAD: &str =
-    "# A sample installation, made by `gatepost demo`. It is served on loopback only.\ndemo = true\n";
+const HEAD: &str = "# A sample installation, made by `gatepost demo`. It is served on loopback only.\ndemo = true\n\n\
+     # Its second half calls its first half.\n[egress]\nallow_loopback = true\n";
 
 /// Make a sample installation and serve it on loopback.
 ///
-/// Schema hr with the tables emp and dept, a locked module, a public one, a role, a privilege and two clients. The
+/// Schema hr with the tables emp and dept, a locked module, a public one, a role, a privilege and two clients; schema
+/// intranet, which calls the locked module with a client of its own. The
 /// folder is kept: starting again goes on with it.
 #[derive(Debug, Args)]
 pub(super) struct Demo {
@@ -79,6 +81,22 @@ struct Description {
     client_secret: String,
     limited_client_id: String,
     limited_client_secret: String,
+    /// Rows that come through the consumer half, and how to get a token for them.
+    #[serde(default)]
+    source_rows_url: String,
+    #[serde(default)]
+    source_token_url: String,
+    #[serde(default)]
+    source_client_id: String,
+    #[serde(default)]
+    source_client_secret: String,
+}
+
+/// A client of the demo and the secret that `demo.json` told last time.
+pub(super) struct Known<'a> {
+    pub(super) schema: &'a str,
+    pub(super) client: &'a str,
+    pub(super) secret: Option<&'a String>,
 }
 
 impl Demo {
@@ -108,16 +126,17 @@ impl Demo {
         make_sample(&app, self.rows)?;
         let file = self.data.join("demo.json");
         let known = fs::read(&file).ok().and_then(|text| serde_json::from_slice::<Description>(&text).ok());
+        let secret = |client, secret: fn(&Description) -> &String| {
+            let secret = known.as_ref().map(secret);
+            known_or_new_secret(&app, &Known { schema: SCHEMA, client, secret })
+        };
         let secrets = [
-            known_or_new_secret(&app, CLIENT, known.as_ref().map(|known| &known.client_secret))?,
-            known_or_new_secret(
-                &app,
-                LIMITED_CLIENT,
-                known.as_ref().map(|known| &known.limited_client_secret),
-            )?,
+            secret(CLIENT, |known| &known.client_secret)?,
+            secret(LIMITED_CLIENT, |known| &known.limited_client_secret)?,
         ];
+        let sources = demo_sources::make(&app, known.as_ref().map(|known| &known.source_client_secret))?;
         serve(&app, socket, |app| {
-            let description = describe(app, secrets)?;
+            let description = describe(app, secrets, sources)?;
             write_private(&file, &serde_json::to_vec_pretty(&description)?)
                 .with_context(|| file.display().to_string())?;
             print(&description, &file);
@@ -138,15 +157,18 @@ fn make_sample(app: &App, rows: u64) -> anyhow::Result<()> {
             (TABLES_POSTGRES, "select num_nonnulls(to_regclass('emp'), to_regclass('dept')) as tables")
         }
     };
-    if first_integer(&query(app, known)?) != Some(2) {
+    if first_integer(&query(app, SCHEMA, known)?) != Some(2) {
         init::run_script(app, SCHEMA, &format!("{tables}{ROWS}"), "demo")?;
     }
     let clients = app.snapshot().catalog.clients.values().any(|client| client.name == CLIENT);
     if !clients {
         init::run_script(app, SCHEMA, CLIENTS, "demo")?;
     }
-    let generated =
-        first_integer(&query(app, &format!("select count(*) from emp where empno >= {FIRST_GENERATED}"))?);
+    let generated = first_integer(&query(
+        app,
+        SCHEMA,
+        &format!("select count(*) from emp where empno >= {FIRST_GENERATED}"),
+    )?);
     if rows > generated.unwrap_or(0) as u64 {
         tell(format_args!("Making {rows} employees …"));
         init::run_script(app, SCHEMA, &generator(dialect, rows), "demo")?;
@@ -189,9 +211,10 @@ fn generator(dialect: Dialect, rows: u64) -> String {
     script
 }
 
-fn query(app: &App, text: &str) -> anyhow::Result<Vec<Vec<SessionValue>>> {
+/// The rows of the last query of a script, or what it printed last.
+pub(super) fn query(app: &App, schema: &str, text: &str) -> anyhow::Result<Vec<Vec<SessionValue>>> {
     let options = ScriptOptions {
-        schema: Some(SCHEMA.to_owned()),
+        schema: Some(schema.to_owned()),
         author: "demo".into(),
         administrator: true,
         row_limit: None,
@@ -217,7 +240,8 @@ fn first_integer(rows: &[Vec<SessionValue>]) -> Option<i64> {
 
 /// The secret that `demo.json` told last time, if it still opens; else the one that can still be read; else a new
 /// one.
-fn known_or_new_secret(app: &App, name: &str, known: Option<&String>) -> anyhow::Result<String> {
+pub(super) fn known_or_new_secret(app: &App, known: &Known<'_>) -> anyhow::Result<String> {
+    let (schema, name) = (known.schema, known.client);
     let client = app.snapshot().catalog.clients.values().find(|client| client.name == name).cloned();
     let client =
         client.with_context(|| format!("client {name} is gone; delete the demo's folder to start over"))?;
@@ -225,10 +249,11 @@ fn known_or_new_secret(app: &App, name: &str, known: Option<&String>) -> anyhow:
         let secret = SecretString::from(secret.clone());
         client.verify_secret(&secret, &app.ring(), &|_| false) == Verification::Match
     };
-    if let Some(secret) = known.filter(|secret| opens(secret)) {
+    if let Some(secret) = known.secret.filter(|secret| opens(secret)) {
         return Ok(secret.clone());
     }
-    let shown = query(app, &format!("select client_secret from user_ords_clients where name = '{name}'"))?;
+    let shown =
+        query(app, schema, &format!("select client_secret from user_ords_clients where name = '{name}'"))?;
     if let Some([SessionValue::Text(secret)]) = shown.first().map(Vec::as_slice)
         && opens(secret)
     {
@@ -236,6 +261,7 @@ fn known_or_new_secret(app: &App, name: &str, known: Option<&String>) -> anyhow:
     }
     let rotated = query(
         app,
+        schema,
         &format!(
             "begin dbms_output.put_line(ords_security.rotate_client_secret(p_name => '{name}', p_revoke_existing => true)); end;"
         ),
@@ -246,7 +272,7 @@ fn known_or_new_secret(app: &App, name: &str, known: Option<&String>) -> anyhow:
     }
 }
 
-fn describe(app: &App, secrets: [String; 2]) -> anyhow::Result<Description> {
+fn describe(app: &App, secrets: [String; 2], sources: Sources) -> anyhow::Result<Description> {
     let base_url = app.issuer(SCHEMA);
     let snapshot = app.snapshot();
     let client_id = |name: &str| {
@@ -264,6 +290,10 @@ fn describe(app: &App, secrets: [String; 2]) -> anyhow::Result<Description> {
         client_secret,
         limited_client_id: client_id(LIMITED_CLIENT)?,
         limited_client_secret,
+        source_rows_url: sources.rows_url,
+        source_token_url: sources.token_url,
+        source_client_id: sources.client_id,
+        source_client_secret: sources.client_secret,
     })
 }
 
@@ -281,6 +311,8 @@ fn print(demo: &Description, file: &Path) {
    curl -H \"Authorization: Bearer ACCESS_TOKEN\" {protected}
 4. What is public says so itself:
    curl {public}
+5. The other half: schema intranet calls the locked API with its own client:
+   gatepost source test hr_employees --schema intranet --data {folder}
 
 Definitions, clients and data: gatepost sql --data {folder} --schema hr
 Why is a door shut?            gatepost explain --data {folder} --as limited_app GET /ords/hr/hr/employees/

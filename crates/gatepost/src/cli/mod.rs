@@ -6,6 +6,7 @@ mod copy_catalog;
 mod data_logins;
 mod data_url;
 mod demo;
+mod demo_sources;
 mod explain;
 mod export;
 mod init;
@@ -16,6 +17,7 @@ mod login_files;
 mod migrate;
 mod new_folder;
 mod serve;
+mod source;
 mod sql;
 mod table;
 mod terminal;
@@ -69,6 +71,8 @@ enum Command {
     Explain(explain::Explain),
     /// Get an access token from a token endpoint.
     Token(token::Token),
+    /// Test REST sources and read their rows.
+    Source(source::Source),
     /// Read configuration, keys and catalog, and say what is wrong.
     CheckConfig(check_config::CheckConfig),
     /// Bring the catalog's tables to this version.
@@ -131,7 +135,15 @@ fn load_config(folder: &Path, file: Option<&Path>) -> anyhow::Result<Config> {
         let Ok(value) = value.into_string() else { bail!("variable {name} is not UTF-8") };
         variables.push((name.to_owned(), value));
     }
-    Ok(Config::load(folder, file, variables)?)
+    let mut config = Config::load(folder, file, variables)?;
+    // Secrets of credentials, under the names that the operator lists.
+    for name in config.egress.secret_env.keys() {
+        if let Some(value) = std::env::var_os(name) {
+            let Ok(value) = value.into_string() else { bail!("variable {name} is not UTF-8") };
+            config.secret_values.insert(name.clone(), value.into());
+        }
+    }
+    Ok(config)
 }
 
 #[expect(clippy::disallowed_methods, reason = "keys can come from the environment instead of a file")]
@@ -176,6 +188,7 @@ pub fn main() -> ExitCode {
         Command::Export(command) => command.run(),
         Command::Explain(command) => command.run(),
         Command::Token(command) => command.run(),
+        Command::Source(command) => command.run(),
         Command::CheckConfig(command) => command.run(),
         Command::Migrate(command) => command.run(),
         Command::Keys(command) => command.run(),

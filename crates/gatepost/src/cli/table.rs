@@ -70,18 +70,21 @@ pub(super) fn write_csv(
     columns: &[String],
     rows: &[Vec<SessionValue>],
 ) -> io::Result<()> {
-    let quote = |text: &str| {
-        if text.contains([',', '"', '\n', '\r']) {
-            format!("\"{}\"", text.replace('"', "\"\""))
-        } else {
-            text.to_owned()
-        }
-    };
     write!(out, "{}\r\n", columns.iter().map(|head| quote(head)).collect::<Vec<_>>().join(","))?;
-    for row in rows {
-        write!(out, "{}\r\n", row.iter().map(|value| quote(&plain(value))).collect::<Vec<_>>().join(","))?;
+    rows.iter().try_for_each(|row| write_csv_row(out, row))
+}
+
+/// Writes one row.
+pub(super) fn write_csv_row(out: &mut (impl Write + ?Sized), row: &[SessionValue]) -> io::Result<()> {
+    write!(out, "{}\r\n", row.iter().map(|value| quote(&plain(value))).collect::<Vec<_>>().join(","))
+}
+
+fn quote(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
     }
-    Ok(())
 }
 
 fn plain(value: &SessionValue) -> Cow<'_, str> {

@@ -4,6 +4,7 @@
 //! complete configuration.
 
 mod access;
+mod egress;
 mod limits;
 mod replicas;
 pub mod section;
@@ -22,6 +23,7 @@ use gatepost_store::provision::ClosedCatalog;
 use http::Uri;
 
 pub use access::{Access, Oauth, Secrets, UnprotectedRoutes};
+pub use egress::Egress;
 pub use limits::Limits;
 pub use server::{Server, Tls};
 pub use storage::{AccessLog, CatalogStorage, Log, LogFormat, SchemaStorage};
@@ -51,12 +53,17 @@ pub struct Config {
     pub oauth: Oauth,
     /// Secrets and keys.
     pub secrets: Secrets,
+    /// Calls to other people's APIs.
+    pub egress: Egress,
     /// Definitions and clients.
     pub catalog: CatalogStorage,
     /// Data, by schema.
     pub schemas: BTreeMap<String, SchemaStorage>,
     /// Logs.
     pub log: Log,
+    /// Secrets from the environment, under the names of `egress.secret_env`.
+    #[serde(skip)]
+    pub secret_values: BTreeMap<String, secrecy::SecretString>,
     /// The folder that relative paths start from.
     #[serde(skip)]
     pub folder: PathBuf,
@@ -135,6 +142,7 @@ impl Config {
             check_public_url(url)?;
         }
         self.check_counts()?;
+        self.egress_policy()?;
         if let Err(error) = tracing_subscriber::EnvFilter::try_new(&self.log.level) {
             return Err(ConfigError(format!("log.level: `{}`: {error}", self.log.level)));
         }
@@ -171,6 +179,7 @@ impl Config {
             ("limits.queue", limits.queue, 1, 1_000_000),
             ("oauth.slow_checks", oauth.slow_checks, 1, 1_024),
             ("oauth.slow_checks_waiting", oauth.slow_checks_waiting, 0, 1_000_000),
+            ("egress.requests_per_server", self.egress.requests_per_server, 1, 1_024),
         ] {
             if !(least..=most).contains(&count) {
                 return Err(ConfigError(format!("{key} is {count}: it must be from {least} to {most}")));
@@ -321,6 +330,7 @@ impl Config {
             ("access", Access::keys()),
             ("oauth", Oauth::keys()),
             ("secrets", Secrets::keys()),
+            ("egress", Egress::keys()),
             ("catalog", CatalogStorage::keys()),
             ("schemas.NAME", SchemaStorage::keys()),
             ("log", Log::keys()),

@@ -116,7 +116,8 @@ impl<'a> Call<'a> {
         let tail = served.path.below(2);
         let found = find(&schema, tail);
         let method = RequestMethod::Handler(self.handler.method);
-        admit(&served, found.as_ref().map(|found| found.value), tail, method, &caller, facts)
+        let target = (found.as_ref().map(|found| found.value), found.is_some());
+        admit(&served, target, tail, method, &caller, facts)
     }
 
     async fn read_body(&self, incoming: Incoming) -> Result<WholeBody, Failure> {
@@ -307,7 +308,8 @@ impl<'a> Call<'a> {
         let tail = served.path.below(2);
         let method = RequestMethod::Handler(Method::Get);
         let found = find(served.schema, tail);
-        decide::admit(served.schema, found.as_ref().map(|found| found.value), tail, method, caller, facts)?;
+        let target = (found.as_ref().map(|found| found.value), found.is_some());
+        decide::admit(served.schema, target, tail, method, caller, facts)?;
         let found = found.ok_or_else(|| decide::not_found(served.schema, tail))?;
         let call = Self::new(served, head, caller, &found, tail, method)?;
         call.ok_or_else(|| decide::not_found(served.schema, tail))

@@ -11,10 +11,11 @@ use super::oauth::metadata::resource_metadata_url;
 use crate::app::published::{PublishedSchema, PublishedTemplate};
 use crate::error::{Code, Failure};
 
-/// Decides about a request and says no where it has to. `template` is what the router found, if anything.
+/// Decides about a request and says no where it has to. `template` is what the router found, if anything; `exists` says
+/// whether that or something else answers here.
 pub(super) fn admit(
     schema: &PublishedSchema,
-    template: Option<&PublishedTemplate>,
+    (template, exists): (Option<&PublishedTemplate>, bool),
     path: PathTail<'_>,
     method: RequestMethod,
     caller: &Caller,
@@ -46,7 +47,7 @@ pub(super) fn admit(
     }
     facts.reason = reason(&refusal);
     // What nothing covers and nothing is published at does not exist; what is locked does not say whether it does.
-    if template.is_none() && matches!(refusal, Refusal::NoPrivilege) {
+    if !exists && matches!(refusal, Refusal::NoPrivilege) {
         return Err(not_found(schema, path));
     }
     Err(forbidden(schema, &refusal))

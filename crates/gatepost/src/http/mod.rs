@@ -19,6 +19,7 @@ mod query_string;
 mod respond;
 mod rest;
 pub mod server;
+mod sources;
 mod tls;
 
 use std::convert::Infallible;

@@ -19,7 +19,7 @@ use super::authenticate::{AuthenticationFailure, Caller, authenticate, look_agai
 use super::call::Call;
 use super::cors::Sharing;
 use super::facts::Facts;
-use super::{cors, decide, oauth, respond};
+use super::{cors, decide, oauth, respond, sources};
 use crate::app::App;
 use crate::app::published::{PublishedSchema, PublishedTemplate};
 use crate::app::snapshot::Snapshot;
@@ -104,7 +104,13 @@ async fn answer(
     let template = found.as_ref().map(|found| found.value);
     facts.route = template.map(|template| Arc::clone(&template.route));
     let method = RequestMethod::from(&head.method);
-    admit(served, template, tail, method, &caller, facts)?;
+    let source = if template.is_none() { sources::find(served, tail) } else { None };
+    let exists = template.is_some() || source.is_some();
+    admit(served, (template, exists), tail, method, &caller, facts)?;
+    if let Some(source) = source {
+        facts.route = Some(format!("sources/{}/", source.name).into());
+        return Box::pin(sources::rows(served, &source, &head)).await;
+    }
     let Some(found) = found else { return Err(decide::not_found(served.schema, tail)) };
     let call = Call::new(served, &head, &caller, &found, tail, method)?;
     match call {
@@ -116,13 +122,13 @@ async fn answer(
 /// Decides. A process that has not heard of the catalog for too long opens only what is open to everybody.
 pub(super) fn admit(
     served: &Served<'_>,
-    template: Option<&PublishedTemplate>,
+    target: (Option<&PublishedTemplate>, bool),
     tail: PathTail<'_>,
     method: RequestMethod,
     caller: &Caller,
     facts: &mut Facts,
 ) -> Result<(), Failure> {
-    let admission = decide::admit(served.schema, template, tail, method, caller, facts)?;
+    let admission = decide::admit(served.schema, target, tail, method, caller, facts)?;
     let open = matches!(admission, Admission::Public { .. } | Admission::Unprotected);
     if served.app.is_stale() && !open {
         facts.reason = "stale catalog";

@@ -1,7 +1,7 @@
 //! The listener: connections, TLS and time-outs.
 //!
 //! Each connection is a task of its own with a time limit for header blocks; a limit on connections makes further
-//! ones wait in the kernel's queue. How it ends is told in [`super::ending`].
+//! ones wait in the kernel's queue. How it ends is told in `ending.rs`.
 
 use std::collections::HashMap;
 use std::io;

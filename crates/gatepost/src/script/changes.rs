@@ -15,6 +15,15 @@ pub(super) fn describe(before: &Catalog, after: &Catalog) -> Vec<String> {
     compare("privilege", &before.privileges, &after.privileges, |privilege| &privilege.name, &mut changes);
     compare("public", &before.public_entries, &after.public_entries, |entry| &entry.pattern, &mut changes);
     compare("client", &before.clients, &after.clients, |client| &client.name, &mut changes);
+    compare(
+        "remote server",
+        &before.remote_servers,
+        &after.remote_servers,
+        |server| &server.name,
+        &mut changes,
+    );
+    compare("credential", &before.credentials, &after.credentials, |it| &it.name, &mut changes);
+    compare("REST source", &before.rest_sources, &after.rest_sources, |source| &source.name, &mut changes);
     changes
 }
 
@@ -27,6 +36,10 @@ pub(super) fn schemas(before: &Catalog, after: &Catalog) -> BTreeSet<Id> {
     differing(&before.privileges, &after.privileges, |privilege| privilege.schema_id, &mut schemas);
     differing(&before.public_entries, &after.public_entries, |entry| entry.schema_id, &mut schemas);
     differing(&before.clients, &after.clients, |client| client.schema_id, &mut schemas);
+    differing(&before.remote_servers, &after.remote_servers, |server| server.schema_id, &mut schemas);
+    differing(&before.credentials, &after.credentials, |credential| credential.schema_id, &mut schemas);
+    differing(&before.rest_sources, &after.rest_sources, |source| source.schema_id, &mut schemas);
+    differing(&before.vault_secrets, &after.vault_secrets, |secret| secret.schema_id, &mut schemas);
     schemas
 }
 

@@ -7,6 +7,10 @@ use gatepost_oauth::Client;
 use gatepost_rest::definition::{
     Handler, Id, Method, Module, Parameter, Privilege, PublicEntry, ReadsFrom, Schema, Template,
 };
+use gatepost_sources::definition::amount::write_duration;
+use gatepost_sources::definition::{
+    Credential, Oauth2Client, RemoteServer, RestSource, SecretReference, SignIn,
+};
 use gatepost_store::catalog::Catalog;
 
 /// Writes the definition script of a schema.
@@ -41,6 +45,22 @@ pub fn export(catalog: &Catalog, schema: &Schema) -> String {
     clients.sort_by(|a, b| a.name.cmp(&b.name));
     for client in clients {
         script.client(catalog, client);
+    }
+    let mut servers: Vec<&RemoteServer> = catalog.remote_servers_of(schema.id).map(AsRef::as_ref).collect();
+    servers.sort_by(|a, b| a.name.cmp(&b.name));
+    for server in servers {
+        script.remote_server(server);
+    }
+    let mut credentials: Vec<&Credential> = catalog.credentials_of(schema.id).map(AsRef::as_ref).collect();
+    credentials.sort_by(|a, b| a.name.cmp(&b.name));
+    for credential in credentials {
+        script.credential(credential);
+    }
+    let mut sources: Vec<&RestSource> = catalog.rest_sources_of(schema.id).map(AsRef::as_ref).collect();
+    sources.sort_by(|a, b| a.name.cmp(&b.name));
+    for source in sources {
+        let definition = [("p_name", text(&source.name)), ("p_definition", text(&source.to_toml()))];
+        script.call("gatepost.define_rest_source", &definition);
     }
     script.text.push_str("\n  commit;\nend;\n/\n");
     script.text
@@ -243,6 +263,58 @@ impl Script {
             );
         }
     }
+}
+
+impl Script {
+    fn remote_server(&mut self, server: &RemoteServer) {
+        self.call(
+            "gatepost.define_remote_server",
+            &[
+                ("p_name", text(&server.name)),
+                ("p_base_url", text(&server.base_url)),
+                ("p_kind", text(server.kind.as_str())),
+                ("p_tls_ca", optional(server.tls_ca.as_deref())),
+                ("p_comments", optional(server.comments.as_deref())),
+            ],
+        );
+    }
+
+    /// Without the secret: whoever loads the script sets it.
+    fn credential(&mut self, credential: &Credential) {
+        let mut arguments =
+            vec![("p_name", text(&credential.name)), ("p_type", text(credential.sign_in.type_name()))];
+        match &credential.sign_in {
+            SignIn::Basic { username } => arguments.push(("p_username", text(username))),
+            SignIn::Bearer => {}
+            SignIn::Header { header: name } | SignIn::Query { parameter: name } => {
+                arguments.push(("p_parameter_name", text(name)));
+            }
+            SignIn::Oauth2ClientCredentials(client) => oauth2_arguments(client, &mut arguments),
+        }
+        match &credential.secret {
+            SecretReference::Vault => {}
+            SecretReference::Env(name) => arguments.push(("p_secret_env", text(name))),
+            SecretReference::File(path) => arguments.push(("p_secret_file", text(path))),
+        }
+        let valid_for = credential.valid_for.join(" ");
+        arguments.push(("p_valid_for", optional(Some(valid_for.as_str()).filter(|urls| !urls.is_empty()))));
+        arguments.push(("p_comments", optional(credential.comments.as_deref())));
+        self.call("gatepost.define_credential", &arguments);
+    }
+}
+
+fn oauth2_arguments(client: &Oauth2Client, arguments: &mut Vec<(&str, String)>) {
+    let scope = client.scope.join(" ");
+    let parameters = serde_json::json!(client.token_params).to_string();
+    let given = |text: &str, nothing: &str| (text != nothing).then(|| text.to_owned());
+    arguments.extend([
+        ("p_client_id", text(&client.client_id)),
+        ("p_scope", optional(given(&scope, "").as_deref())),
+        ("p_client_auth", text(client.client_auth.as_str())),
+        ("p_token_params", optional(given(&parameters, "{}").as_deref())),
+        ("p_default_expires_in", text(&write_duration(client.default_expires_in_ms))),
+        ("p_refresh_early", text(&write_duration(client.refresh_early_ms))),
+    ]);
 }
 
 /// The names behind ids, in order.

@@ -8,6 +8,7 @@ mod block;
 mod changes;
 mod client_secrets;
 mod clients;
+mod credentials;
 mod dictionary;
 mod doors;
 mod driver;
@@ -28,7 +29,9 @@ mod packages;
 mod refusal;
 mod report;
 mod scope;
+mod secret_reach;
 mod signature;
+mod sources;
 mod sql;
 #[cfg(test)]
 mod tests;

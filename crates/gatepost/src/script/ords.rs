@@ -134,6 +134,10 @@ fn drop_rest_for_schema(scope: &mut Scope<'_>, bound: &Bound) -> Result<Value, R
     catalog.roles.retain(|_, role| role.schema_id != id);
     catalog.public_entries.retain(|_, entry| entry.schema_id != id);
     catalog.clients.retain(|_, client| client.schema_id != id);
+    catalog.rest_sources.retain(|_, source| source.schema_id != id);
+    catalog.credentials.retain(|_, credential| credential.schema_id != id);
+    catalog.vault_secrets.retain(|_, secret| secret.schema_id != id);
+    catalog.remote_servers.retain(|_, server| server.schema_id != id);
     schema.enabled = false;
     schema.audit = scope.working.audit_after(Some(&schema.audit));
     scope.working.put_schema(schema);

@@ -9,7 +9,8 @@ use super::scope::Scope;
 use super::signature::{Bound, CallResult, Signature};
 use super::working::Working;
 use super::{
-    gatepost, oauth, ords, ords_modules, ords_privileges, ords_resources, ords_security, ords_types,
+    credentials, gatepost, oauth, ords, ords_modules, ords_privileges, ords_resources, ords_security,
+    ords_types, sources,
 };
 
 /// A package.
@@ -29,7 +30,11 @@ static PACKAGES: [Package; 9] = [
     Package { name: "ORDS_SECURITY_ADMIN", calls: &[&ords_security::CALLS], admin: true },
     Package { name: "ORDS_TYPES", calls: &[&ords_types::CALLS], admin: false },
     Package { name: "ORDS_CONSTANTS", calls: &[], admin: false },
-    Package { name: "GATEPOST", calls: &[&gatepost::CALLS], admin: false },
+    Package {
+        name: "GATEPOST",
+        calls: &[&gatepost::CALLS, &sources::CALLS, &credentials::CALLS],
+        admin: false,
+    },
 ];
 
 static ORDS: [&[Signature]; 4] =

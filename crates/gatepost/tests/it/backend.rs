@@ -1,6 +1,6 @@
 //! Which database a run of the suite is on, and what an installation of a test needs of it.
 //!
-//! `GATEPOST_TEST_DATABASE` says it: `sqlite`, which is the default, or `postgres`. Catalog and data of every
+//! `TEST_DATABASE` says it: `sqlite`, which is the default, or `postgres`. Catalog and data of every
 //! installation are there. Tests of one database only stand in modules `on_sqlite` and `on_postgres`, which name
 //! their database themselves, tests that no database has a part in stand in modules `once`: a second run on the other
 //! database leaves these modules out, and nothing else.
@@ -23,10 +23,10 @@ impl Backend {
     /// The one of this run.
     pub(crate) fn of_this_run() -> Self {
         static READ: OnceLock<Backend> = OnceLock::new();
-        *READ.get_or_init(|| match std::env::var("GATEPOST_TEST_DATABASE").as_deref() {
+        *READ.get_or_init(|| match std::env::var("TEST_DATABASE").as_deref() {
             Err(std::env::VarError::NotPresent) | Ok("sqlite") => Self::Sqlite,
             Ok("postgres") => Self::Postgres,
-            other => panic!("GATEPOST_TEST_DATABASE is sqlite or postgres, not {other:?}"),
+            other => panic!("TEST_DATABASE is sqlite or postgres, not {other:?}"),
         })
     }
 }

@@ -20,7 +20,7 @@ pub(crate) fn keeping() -> reqwest::Client {
 }
 
 fn builder() -> reqwest::ClientBuilder {
-    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none())
+    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_gzip().no_brotli()
 }
 
 /// An id and a secret.

@@ -18,6 +18,7 @@ mod script;
 mod server;
 mod serving;
 mod shop;
+mod sources;
 mod standby;
 mod tidy;
 mod walk;

@@ -5,16 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
 use crate::folder::Folder;
+use crate::postgres::free_port;
 use crate::process::unthrottled;
 use crate::server::{TestServer, gatepost};
 
 /// What callers call all of them.
 pub(crate) const HOST: &str = "gatepost.test";
-
-/// A port that nobody listens on.
-pub(crate) fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
 
 /// Nodes that share a catalog, keys and data.
 pub(crate) struct Nodes {

@@ -73,7 +73,7 @@ impl Cluster {
     /// Another program may take the port between the look and the start.
     pub(crate) fn choose_port_and_run(&mut self) {
         for _ in 0..5 {
-            self.port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            self.port = free_port();
             if self.pg_ctl(&["start", "-o", &format!("-p {}", self.port)]) {
                 return;
             }
@@ -153,6 +153,22 @@ impl Cluster {
             for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 \"$pid\" 2>/dev/null || break; sleep 1; done
             rm -rf \"$1\"";
         afterwards(script, &self.folder);
+    }
+}
+
+/// A port that nobody listens on, and that stays free: it is not one of those that the kernel gives to whoever asks for
+/// any, and each process begins elsewhere.
+pub(crate) fn free_port() -> u16 {
+    const FIRST: u32 = 12_000;
+    const COUNT: u32 = 18_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = FIRST + (std::process::id().wrapping_mul(577) + number) % COUNT;
+        let port = u16::try_from(port).expect("it is below 65,536");
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
     }
 }
 

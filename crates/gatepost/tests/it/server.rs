@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::backend::Backend;
 use crate::folder::{Folder, root};
+use crate::postgres::free_port;
 
 /// How long a server may take to start or to stop. Generous: nothing here measures speed.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -52,7 +53,8 @@ impl TestServer {
         if folder.backend() == Backend::Postgres && !folder.path().join("gatepost.toml").exists() {
             folder.configure("demo = true");
         }
-        Self::start(folder.path(), &["demo", "--listen", "127.0.0.1:0"])
+        // A port that is free again when the server is started again.
+        Self::start(folder.path(), &["demo", "--listen", &format!("127.0.0.1:{}", free_port())])
     }
 
     /// Starts the server on an installation that exists.

@@ -1,9 +1,10 @@
 //! An installation with services of every kind (`shop.sql`) beside the demo's own.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
+use tokio::sync::OnceCell;
 
 use crate::backend::Backend;
 use crate::client::{Credentials, http};
@@ -28,18 +29,10 @@ pub(crate) struct Shop {
 }
 
 impl Shop {
-    /// A shop that many tests use at a time. They leave it as it is.
+    /// A shop that many tests use at a time. They leave it as it is. It ends with this process.
     pub(crate) async fn shared() -> Arc<Self> {
-        static SHARED: Mutex<Weak<Shop>> = Mutex::new(Weak::new());
-        static MAKING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-        let current = || SHARED.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
-        let _making = MAKING.lock().await;
-        if let Some(shop) = current() {
-            return shop;
-        }
-        let shop = Arc::new(Self::with("").await);
-        *SHARED.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&shop);
-        shop
+        static SHARED: OnceCell<Arc<Shop>> = OnceCell::const_new();
+        Arc::clone(SHARED.get_or_init(async || Arc::new(Self::new().await)).await)
     }
 
     /// A shop of one's own.

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::postgres::{Cluster, account, run, tool};
@@ -36,6 +36,19 @@ impl Cluster {
         standby
     }
 
+    /// Makes every commit wait for a standby, once one is there.
+    pub(crate) fn commit_synchronously(&self) {
+        self.sql("postgres", "alter system set synchronous_standby_names = '*'");
+        self.sql("postgres", "select pg_reload_conf()");
+        let state = "select count(*) from pg_stat_replication where sync_state = 'sync'";
+        eventually("a synchronous standby", || self.sql("postgres", state) == "1");
+    }
+
+    /// Makes a standby a primary.
+    pub(crate) fn promote(&self) {
+        assert!(self.pg_ctl(&["promote"]), "{}", self.log());
+    }
+
     /// Holds a standby where it is.
     pub(crate) fn pause_replay(&self) {
         self.sql("postgres", "select pg_wal_replay_pause()");
@@ -49,24 +62,31 @@ impl Cluster {
     }
 }
 
-/// A port that leads to a server's, until it falls silent: then connections stay open and nothing passes.
+/// A port that leads to a server's, as a name does. When it falls silent, connections stay open and nothing passes.
 pub(crate) struct Way {
     pub(crate) port: u16,
+    target: Arc<AtomicU16>,
     silent: Arc<AtomicBool>,
 }
 
 impl Way {
     pub(crate) fn to(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let way = Self { port: listener.local_addr().unwrap().port(), silent: Arc::default() };
+        let (own, target) = (listener.local_addr().unwrap().port(), Arc::new(AtomicU16::new(port)));
+        let way = Self { port: own, target: Arc::clone(&target), silent: Arc::default() };
         let silent = Arc::clone(&way.silent);
         std::thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
-                let silent = Arc::clone(&silent);
-                std::thread::spawn(move || join(client, port, &silent));
+                let (target, silent) = (target.load(Ordering::Acquire), Arc::clone(&silent));
+                std::thread::spawn(move || join(client, target, &silent));
             }
         });
         way
+    }
+
+    /// Leads elsewhere from the next connection on.
+    pub(crate) fn lead_to(&self, port: u16) {
+        self.target.store(port, Ordering::Release);
     }
 
     pub(crate) fn silence(&self, silent: bool) {

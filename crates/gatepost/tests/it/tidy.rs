@@ -14,23 +14,42 @@ use gatepost_store::data::DictionarySource as _;
 use crate::server::run_ok;
 
 /// Which of our crates each crate may use.
-const DIRECTION: [(&str, &[&str]); 5] = [
-    ("gatepost", &["gatepost-oauth", "gatepost-plsql", "gatepost-rest", "gatepost-store"]),
-    ("gatepost-store", &["gatepost-oauth", "gatepost-rest"]),
+const DIRECTION: [(&str, &[&str]); 6] = [
+    (
+        "gatepost",
+        &["gatepost-oauth", "gatepost-plsql", "gatepost-rest", "gatepost-sources", "gatepost-store"],
+    ),
+    ("gatepost-store", &["gatepost-oauth", "gatepost-rest", "gatepost-sources"]),
     ("gatepost-oauth", &[]),
     ("gatepost-plsql", &[]),
     ("gatepost-rest", &[]),
+    ("gatepost-sources", &[]),
 ];
 
 /// Crates that know rules and touch nothing, with all that they may use. Adding to a list is a decision: none of
 /// these does input or output, reads a clock or starts a task.
-const LEAVES: [(&str, &[&str]); 3] = [
+const LEAVES: [(&str, &[&str]); 4] = [
     (
         "gatepost-oauth",
         &["argon2", "aws-lc-rs", "base64", "http", "secrecy", "serde", "serde_json", "thiserror", "zeroize"],
     ),
     ("gatepost-plsql", &["strsim"]),
     ("gatepost-rest", &["base64", "bytes", "http", "jiff", "percent-encoding", "serde", "serde_json"]),
+    (
+        "gatepost-sources",
+        &[
+            "base64",
+            "bytes",
+            "http",
+            "jiff",
+            "percent-encoding",
+            "secrecy",
+            "serde",
+            "serde_json",
+            "toml",
+            "url",
+        ],
+    ),
 ];
 
 /// What reaches outside, and so has no place in a leaf.
@@ -51,7 +70,7 @@ const OUTSIDE: [&str; 13] = [
 ];
 
 /// Folders and files of `crates/gatepost/src`, each of which may import from itself and from what follows it.
-const LAYERS: [&str; 6] = ["cli", "http", "script", "app", "error", "config"];
+const LAYERS: [&str; 7] = ["cli", "http", "script", "app", "outbound", "error", "config"];
 
 /// Names that say nothing about what is inside.
 const FORBIDDEN_NAMES: [&str; 10] =

@@ -63,10 +63,9 @@ pub(super) async fn run(
                 first = false;
                 shared.resolver.forget(plan.source.id);
             }
-            // The transaction was refused as it is. Other connections of the pool may lead to the same server.
+            // The transaction was refused as it is; a new connection may lead to a server that takes changes.
             Err(failed) if mode != Mode::Snapshot && failed.is_in_recovery() => {
                 lease.give_up();
-                pool.retire();
                 if !first {
                     let message = "the server is in recovery and takes no changes";
                     return Err(ExecuteError::Unavailable(message.into()));

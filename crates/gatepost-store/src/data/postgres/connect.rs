@@ -108,8 +108,14 @@ impl Login {
             Access::Share => settings.push(("statement_timeout", SHARE_MS.to_string())),
             // A single change runs under this limit, without a transaction of its own.
             Access::Write => {
-                settings.push(("statement_timeout", options.write_time.as_millis().max(1).to_string()));
-                settings.push(("default_transaction_read_only", "off".into()));
+                let write_ms = options.write_time.as_millis().max(4);
+                settings.push(("statement_timeout", write_ms.to_string()));
+                // Before that, so that who waits in a queue is told to come back and not that it was slow.
+                settings.push(("lock_timeout", (write_ms * 3 / 4).to_string()));
+                // Of several servers the driver takes one that is not set to read only: it must be seen as it is.
+                if !place.wants_writable() {
+                    settings.push(("default_transaction_read_only", "off".into()));
+                }
             }
             Access::Read | Access::Own => {}
         }

@@ -67,11 +67,6 @@ impl Pool {
         }
     }
 
-    /// Closes the connections that wait for work.
-    pub(super) fn retire(&self) {
-        self.0.retain(|_, _| false);
-    }
-
     pub(super) fn login(&self) -> &Login {
         &self.0.manager().0
     }

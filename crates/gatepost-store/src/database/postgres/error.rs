@@ -20,6 +20,8 @@ impl From<Error> for DatabaseError {
             "XX001" | "XX002" | "42P01" | "42703" | "3F000" => Self::Broken(text),
             // No permission, a server that only reads, an unknown database.
             "42501" | "25006" | "3D000" => Self::Unreachable(text),
+            // BEGIN READ WRITE on a server that only reads.
+            "0A000" if answer.routine() == Some("call_bool_check_hook") => Self::Unreachable(text),
             // Connection, login, server going down.
             code if ["08", "28", "57P"].iter().any(|class| code.starts_with(class)) => {
                 Self::Unreachable(text)

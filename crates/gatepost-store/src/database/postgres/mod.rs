@@ -4,11 +4,13 @@
 //! do. Each round trip has a time-out on our side as well: a server that fell silent stops nobody for good.
 
 mod error;
+mod lineage;
 mod listen;
 mod migrate;
 mod place;
 mod servers;
 
+use std::cell::Cell;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,7 +18,7 @@ use tokio::runtime::Runtime;
 use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
 
-use super::{Access, DatabaseError, Migration, Parameter, Prepared, Row, Transaction};
+use super::{Access, DatabaseError, Lineage, Migration, Parameter, Prepared, Row, Transaction};
 pub use listen::Listener;
 pub use place::PostgresPlace;
 pub(crate) use servers::each_server;
@@ -32,6 +34,8 @@ struct Session {
     client: Client,
     /// Whether the server has NOTIFY; asked once.
     notifies: Option<bool>,
+    /// Whether the server says which one it is.
+    has_lineage: bool,
 }
 
 #[derive(Default)]
@@ -80,7 +84,13 @@ impl PostgresDatabase {
         let mut state = self.lock();
         // Out of its place while it works: after a panic the connection is gone, not in an open transaction.
         let mut session = self.begin(&mut state, access)?;
-        match work(&PostgresTransaction { database: self, client: &session.client }) {
+        let transaction = PostgresTransaction {
+            database: self,
+            client: &session.client,
+            has_lineage: session.has_lineage,
+            is_in_recovery: Cell::new(false),
+        };
+        match work(&transaction) {
             Ok(outcome) => {
                 if access == Access::Write {
                     self.notify(&mut session)?;
@@ -90,7 +100,9 @@ impl PostgresDatabase {
                 Ok(outcome)
             }
             Err(error) => {
-                if self.call(session.client.batch_execute("rollback")).is_ok() {
+                // A name that leads to a standby now may lead elsewhere soon.
+                let usable = !transaction.is_in_recovery.get();
+                if usable && self.call(session.client.batch_execute("rollback")).is_ok() {
                     state.session = Some(session);
                 }
                 Err(error)
@@ -158,7 +170,16 @@ impl PostgresDatabase {
             tokio::spawn(async move { connection.await.ok() });
             Ok(client)
         })?;
-        Ok(Session { client, notifies: None })
+        let has_lineage = match self.call(lineage::ask(&client)) {
+            Ok(answer) => answer.map(|_| true)?,
+            Err(error @ (DatabaseError::Unreachable(_) | DatabaseError::Busy)) => return Err(error),
+            Err(error) => {
+                tracing::info!(%error, "the catalog's database does not say which server it is; one that takes over \
+                    is noticed when its revision is older");
+                false
+            }
+        };
+        Ok(Session { client, notifies: None, has_lineage })
     }
 
     /// Tells the other processes, as a part of the transaction. Engines without NOTIFY are polled.
@@ -236,9 +257,20 @@ pub(crate) fn quoted(name: &str) -> String {
 struct PostgresTransaction<'a> {
     database: &'a PostgresDatabase,
     client: &'a Client,
+    has_lineage: bool,
+    is_in_recovery: Cell<bool>,
 }
 
 impl Transaction for PostgresTransaction<'_> {
+    fn lineage(&self) -> Result<Option<Lineage>, DatabaseError> {
+        if !self.has_lineage {
+            return Ok(None);
+        }
+        let answer = self.database.call(lineage::ask(self.client))?;
+        self.is_in_recovery.set(answer.is_err());
+        answer.map(Some)
+    }
+
     fn execute(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<usize, DatabaseError> {
         let values: Vec<_> = parameters.iter().map(|value| (value as _, value.postgres_type())).collect();
         Ok(self.database.call(self.client.execute_typed(sql, &values))? as usize)

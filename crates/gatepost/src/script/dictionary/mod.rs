@@ -1,8 +1,9 @@
-//! The `user_ords_*` views, read from a catalog, the running block's own one included (design decision 22). What a
+//! The `user_ords_*` and `user_gatepost_*` views, read from a catalog, the running block's own one included (design decision 22). What a
 //! view shows is decided here; how a database comes to read it is the store's business.
 
 mod security;
 mod services;
+mod sources;
 
 use std::sync::{Arc, LazyLock};
 
@@ -42,7 +43,7 @@ struct View {
     rows: fn(&Dictionary, &Schema) -> Vec<Vec<Value>>,
 }
 
-const VIEWS: [View; 23] = [
+const VIEWS: [View; 27] = [
     services::SCHEMAS,
     services::MODULES,
     services::TEMPLATES,
@@ -58,6 +59,10 @@ const VIEWS: [View; 23] = [
     security::CLIENTS,
     security::CLIENT_ROLES,
     security::CLIENT_PRIVILEGES,
+    sources::REMOTE_SERVERS,
+    sources::CREDENTIALS,
+    sources::REST_SOURCES,
+    sources::SOURCE_COLUMNS,
     empty("user_ords_enabled_objects", &ENABLED_OBJECTS),
     empty("user_ords_approvals", &APPROVALS),
     empty("user_ords_pending_approvals", &APPROVALS),

@@ -4,6 +4,7 @@ use gatepost_store::catalog::Catalog;
 
 use super::host::{Host, options};
 use super::refusals::shop;
+use super::sources::intranet;
 use crate::script::{ScriptOptions, export};
 
 fn exported(host: &Host) -> String {
@@ -55,7 +56,7 @@ fn nasty() -> Host {
 
 #[test]
 fn export_loads_on_an_empty_server_and_exports_the_same() {
-    for host in [Host::hr(), shop(), nasty()] {
+    for host in [Host::hr(), shop(), nasty(), intranet()] {
         let first = exported(&host);
         let again = loaded(&first);
         assert_eq!(first, exported(&again));

@@ -7,4 +7,5 @@ mod host;
 mod recipe;
 mod refusals;
 mod secrets;
+mod sources;
 mod transactions;

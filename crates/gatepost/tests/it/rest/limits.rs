@@ -25,7 +25,8 @@ async fn statements_that_never_end_are_504_and_write_nothing() {
         let (path, status) = task.await.unwrap();
         match (path, status) {
             ("notes", StatusCode::OK) => made += 1,
-            ("notes", StatusCode::SERVICE_UNAVAILABLE) | (_, StatusCode::GATEWAY_TIMEOUT) => {}
+            // Ended, or never begun because others were before it for too long.
+            (_, StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT) => {}
             other => panic!("{other:?}"),
         }
     }

@@ -4,7 +4,8 @@ use reqwest::StatusCode;
 
 use crate::client::{Credentials, get, http};
 use crate::folder::Folder;
-use crate::nodes::{HOST, free_port};
+use crate::nodes::HOST;
+use crate::postgres::free_port;
 use crate::process::{eventually_async, eventually_status};
 use crate::server::{TestServer, gatepost};
 use crate::shop::PATIENT;
@@ -185,5 +186,32 @@ mod on_sqlite {
             .unwrap();
         std::fs::rename(copy, shop.0.path().join("catalog.db")).unwrap();
         number(4).await;
+    }
+
+    #[test]
+    fn a_backup_with_as_many_commits_is_noticed_by_a_server_that_starts() {
+        let shop = Shop::on(Backend::Sqlite, "as-many");
+        let backup = back_up(&shop, "backup.db");
+        shop.script(&numbers(1)).ok();
+        let ended = "the catalog is older than what this folder served";
+        let server = TestServer::serve(shop.0.path());
+        assert!(!server.log_text().contains(ended), "{}", server.log_text());
+        server.kill();
+        let revision = shop.revision();
+
+        for name in ["catalog.db", "catalog.db-wal", "catalog.db-shm"] {
+            let _ = std::fs::remove_file(shop.0.path().join(name));
+        }
+        std::fs::rename(backup, shop.0.path().join("catalog.db")).unwrap();
+        sqlite(&shop.0, "catalog.db")
+            .execute_batch(
+                "update catalog_state set revision = revision + 1;
+                 insert into history select revision, 1, 1, 'role', 'r', 'create', 'a', 'elsewhere', 1, null
+                 from catalog_state;",
+            )
+            .unwrap();
+        assert_eq!(shop.revision(), revision);
+        let server = TestServer::serve(shop.0.path());
+        assert!(server.log_text().contains(ended), "{}", server.log_text());
     }
 }

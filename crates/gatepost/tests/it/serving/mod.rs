@@ -2,7 +2,6 @@
 
 mod broken;
 mod crash;
-mod database_urls;
 mod disk;
 mod drain;
 mod freshness;

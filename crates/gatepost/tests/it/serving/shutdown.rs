@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use crate::client::get;
-use crate::nodes::free_port;
+use crate::postgres::free_port;
 use crate::process::{Shop, eventually, eventually_status};
 use crate::server::TestServer;
 
@@ -72,7 +72,7 @@ fn a_request_whose_body_is_on_its_way_is_finished() {
     stream.write_all(body.as_bytes()).unwrap();
     read_until(&mut stream, "HTTP/1.1 201 Created");
     let log = server.log.clone();
-    assert_eq!(server.stop().code(), Some(0));
+    assert_eq!(server.ended().code(), Some(0));
     let log = std::fs::read_to_string(log).unwrap();
     assert!(log.contains("stopping") && log.contains("stopped"), "{log}");
     assert_eq!(shop.lines("select text from note"), ["kept"]);
@@ -94,7 +94,7 @@ fn an_answer_that_streams_is_sent_to_its_end() {
     let text = begun + &String::from_utf8_lossy(&rest);
     assert_eq!(text.matches("\"filler\"").count(), 10_000);
     assert!(text.ends_with("\r\n0\r\n\r\n"), "the body does not end cleanly");
-    assert_eq!(server.stop().code(), Some(0));
+    assert_eq!(server.ended().code(), Some(0));
 }
 
 #[test]

@@ -24,7 +24,7 @@ async fn a_catalog_goes_to_postgres_and_back_with_its_clients_but_without_their_
     let postgres = cluster().database("copy");
     let before = export(&sqlite);
     let printed = call(&["copy-catalog", &sqlite, &postgres]).ok();
-    assert!(printed.contains("1 schemas") && !printed.contains("of-the-tests"), "{printed}");
+    assert!(printed.contains("2 schemas") && !printed.contains("of-the-tests"), "{printed}");
     assert_eq!(export(&postgres), before);
 
     let mut command = gatepost(&["demo", "--listen", "127.0.0.1:0", "--data", &dir]);

@@ -2,6 +2,8 @@
 
 mod bulkheads;
 mod clocks;
+mod database_urls;
+mod failover;
 mod nodes;
 mod replicas;
 mod rolling;

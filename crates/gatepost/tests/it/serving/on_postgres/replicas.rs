@@ -48,10 +48,25 @@ begin
   gatepost.allow_public('/own/*', 'GET,PUT,POST');
 end;
 /
+declare
+  l_roles owa.vc_arr; l_patterns owa.vc_arr; l_modules owa.vc_arr;
+begin
+  ords.define_module('locked', '/locked/');
+  ords.define_template('locked', 'one');
+  ords.define_handler('locked', 'one', 'GET', 'json/item', 'select 1 as one');
+  ords.create_role('reader');
+  l_roles(1) := 'reader';
+  l_modules(1) := 'locked';
+  ords.define_privilege('locked.read', l_roles, l_patterns, l_modules);
+  oauth.create_client('app', 'client_credentials', p_owner => 'X', p_support_email => 'x@example.com',
+    p_privilege_names => 'locked.read');
+  oauth.grant_client_role('app', 'reader');
+end;
+/
 ";
 
 /// A bound that no slow machine breaks, in milliseconds: what is tested is not the lag.
-const PATIENT: u32 = 600_000;
+pub(super) const PATIENT: u32 = 600_000;
 
 /// An installation whose data is on a primary with a standby.
 pub(super) struct Installation {
@@ -83,12 +98,13 @@ impl Installation {
     }
 
     /// The reader's URL, on the server with this port.
-    fn replica_url(&self, port: u16) -> String {
+    pub(super) fn replica_url(&self, port: u16) -> String {
         let url = std::fs::read_to_string(self.folder.path().join("data-shop.url")).unwrap();
-        url.trim().replace(&format!(":{}/", self.primary.port), &format!(":{port}/"))
+        let (login, place) = url.trim().split_once('@').unwrap();
+        format!("{login}@127.0.0.1:{port}/{}", place.split_once('/').unwrap().1)
     }
 
-    fn command(&self, name: &str, ports: &[u16]) -> std::process::Command {
+    pub(super) fn command(&self, name: &str, ports: &[u16]) -> std::process::Command {
         let urls: Vec<String> = ports.iter().map(|port| format!("\"{}\"", self.replica_url(*port))).collect();
         let mut command = gatepost(&[name, "--data", self.dir()]);
         command.env("GATEPOST_SCHEMAS_SHOP_REPLICA_URLS", format!("[{}]", urls.join(", ")));
@@ -96,7 +112,7 @@ impl Installation {
         command
     }
 
-    fn serve(&self, ports: &[u16]) -> TestServer {
+    pub(super) fn serve(&self, ports: &[u16]) -> TestServer {
         self.spawn(self.command("serve", ports))
     }
 
@@ -110,7 +126,7 @@ impl Installation {
     }
 }
 
-async fn json(server: &TestServer, path: &str) -> Value {
+pub(super) async fn json(server: &TestServer, path: &str) -> Value {
     let response = get(&server.url(&format!("shop/{path}")), None).await;
     let status = response.status();
     let text = response.text().await.unwrap();
@@ -118,18 +134,18 @@ async fn json(server: &TestServer, path: &str) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
-async fn port(server: &TestServer, path: &str) -> u16 {
+pub(super) async fn port(server: &TestServer, path: &str) -> u16 {
     u16::try_from(json(server, path).await["port"].as_u64().unwrap()).unwrap()
 }
 
 /// Waits until this server answers both ways to run a query.
-async fn answered_by(server: &TestServer, wanted: u16) {
+pub(super) async fn answered_by(server: &TestServer, wanted: u16) {
     for path in ["any/where", "any/recovering"] {
         eventually_async("answered there", async || port(server, path).await == wanted).await;
     }
 }
 
-async fn put(server: &TestServer, id: u32) -> StatusCode {
+pub(super) async fn put(server: &TestServer, id: u32) -> StatusCode {
     let url = server.url(&format!("shop/own/notes/{id}"));
     crate::client::http().put(url).json(&serde_json::json!({ "text": "x" })).send().await.unwrap().status()
 }

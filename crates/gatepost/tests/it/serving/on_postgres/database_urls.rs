@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Credentials, get, http};
 use crate::folder::Folder;
-use crate::nodes::free_port;
-use crate::postgres::{Cluster, cluster, psql};
+use crate::postgres::{Cluster, cluster, free_port, psql};
 use crate::process::{call, eventually, eventually_async, finish};
 use crate::server::{TestServer, gatepost};
 
@@ -67,7 +66,7 @@ async fn of_several_servers_the_one_that_takes_writes_is_used() {
         "1"
     );
     drop(server);
-    TestServer::start(home.path(), &DEMO).stop();
+    TestServer::demo(&home).stop();
 }
 
 /// A server that is set to read only is passed over as a standby is.
@@ -175,6 +174,7 @@ fn the_catalogs_password_is_read_from_a_file_of_its_own() {
     let (bare, password) = without_password(&url);
     let folder = Folder::new("catalog-password");
     let dir = folder.path().join("made");
+    let data = format!("sqlite:{}", folder.path().join("hr.db").display());
     call(&[
         "init",
         dir.to_str().unwrap(),
@@ -182,7 +182,7 @@ fn the_catalogs_password_is_read_from_a_file_of_its_own() {
         "hr",
         "--create",
         "--data-url",
-        "sqlite:x.db",
+        &data,
         "--catalog-url",
         &url,
     ])

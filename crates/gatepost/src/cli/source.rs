@@ -1,0 +1,342 @@
+//! `gatepost source`: REST sources from the terminal.
+
+use std::fmt::Display;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context as _, bail};
+use clap::{Args, Subcommand, ValueEnum};
+use gatepost_sources::datum::Datum;
+use gatepost_sources::definition::{ColumnType, RestSource};
+use gatepost_sources::error::{SourceError, Stage};
+use gatepost_sources::paging::Window;
+use gatepost_sources::token::Warning;
+use gatepost_store::data::SessionValue;
+use serde_json::Value;
+
+use super::terminal::{say, tell};
+use super::{Place, table};
+use crate::app::App;
+use crate::outbound::{Fetch, ReadySource};
+
+/// Test REST sources and read their rows.
+#[derive(Debug, Args)]
+pub(super) struct Source {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Call a source step by step and say where it fails and what to do about it.
+    Test(Test),
+    /// Print the rows of a source.
+    Rows(Rows),
+}
+
+/// A source of an installation.
+#[derive(Debug, Args)]
+struct Named {
+    #[command(flatten)]
+    place: Place,
+    /// The schema that the source belongs to.
+    #[arg(long, value_name = "NAME")]
+    schema: String,
+    /// The source.
+    #[arg(value_name = "SOURCE")]
+    source: String,
+    /// A parameter of the source; may be given several times.
+    #[arg(short, long = "param", value_name = "NAME=VALUE", value_parser = parse_parameter)]
+    parameters: Vec<(String, String)>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  gatepost source test hr_employees --schema intranet --data gatepost-demo")]
+struct Test {
+    #[command(flatten)]
+    named: Named,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  gatepost source rows hr_employees --schema intranet --data gatepost-demo --format csv > employees.csv")]
+struct Rows {
+    #[command(flatten)]
+    named: Named,
+    /// How rows are printed.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// Rows at most; without it, as many as the source's limits allow.
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+    /// Write to this file instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Aligned columns.
+    Table,
+    /// An array of objects.
+    Json,
+    /// RFC 4180 with a header line.
+    Csv,
+}
+
+fn parse_parameter(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("a parameter is NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+impl Source {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        runtime.block_on(async {
+            match self.action {
+                Action::Test(test) => test.run().await,
+                Action::Rows(rows) => rows.run().await,
+            }
+        })
+    }
+}
+
+impl Named {
+    fn find(&self) -> anyhow::Result<(App, Arc<RestSource>)> {
+        let app = self.place.open()?;
+        let snapshot = Arc::clone(&app.snapshot());
+        let schema = snapshot.catalog.schema_by_name(&self.schema.to_ascii_lowercase());
+        let schema = schema.with_context(|| format!("there is no schema `{}`", self.schema))?;
+        let Some(source) = app.rest_source(schema.id, &self.source) else {
+            let known: Vec<_> =
+                snapshot.catalog.rest_sources_of(schema.id).map(|source| source.name.as_str()).collect();
+            bail!(
+                "schema {} has no REST source `{}`; there are: {}",
+                schema.name,
+                self.source,
+                if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+            );
+        };
+        Ok((app, source))
+    }
+}
+
+impl Test {
+    async fn run(self) -> anyhow::Result<()> {
+        let (app, source) = self.named.find()?;
+        let ready = step(1, "definition", app.ready_source(&source, 0))?;
+        let name = ready.sign_in.as_ref().map_or("nobody", |sign_in| sign_in.credential.name.as_str());
+        passed(
+            1,
+            "definition",
+            format_args!("{} as {name}, parameters and secret are there", ready.base_url),
+        )?;
+        let url = gatepost_sources::address::join(&ready.server.base_url, &source.path);
+        let judged = ready.sign_in.as_ref().map_or(Ok(()), |sign_in| {
+            let url = url.parse().map_err(|_| gatepost_sources::error::Code::DefinitionBroken)?;
+            app.outbound.judge(&url, &sign_in.valid_for)
+        });
+        step(2, "policy", judged)?;
+        passed(2, "policy", format_args!("{url} may be called"))?;
+        self.token(&app, &ready).await?;
+        self.call(&app, ready).await
+    }
+
+    async fn token(&self, app: &App, ready: &ReadySource) -> anyhow::Result<()> {
+        let Some(endpoint) = ready.sign_in.as_ref().and_then(|sign_in| sign_in.endpoint.as_ref()) else {
+            return passed(3, "token", "none is needed");
+        };
+        let begun = Instant::now();
+        let token = step(3, "token", app.outbound.token(endpoint).await)?;
+        let mut facts = vec![format!("from {} in {} ms", endpoint.url, begun.elapsed().as_millis())];
+        if let Some(scope) = &token.grant.scope {
+            facts.push(format!("scope {}", scope.join(" ")));
+        }
+        facts.extend(token.grant.warnings.iter().map(warning));
+        passed(3, "token", facts.join("; "))
+    }
+
+    async fn call(&self, app: &App, ready: ReadySource) -> anyhow::Result<()> {
+        let window = Window { offset: 0, limit: Some(5) };
+        let mut fetch = step(4, "call", app.fetch(ready, &self.named.parameters, window))?;
+        let page = match fetch.next_page().await {
+            Ok(page) => page.unwrap_or_default(),
+            Err(error) => {
+                let rows = matches!(error.code.stage(), Stage::Profile | Stage::Pagination | Stage::Query);
+                if rows {
+                    passed(4, "call", called(&fetch))?;
+                }
+                let at = if rows { (5, "rows") } else { (4, "call") };
+                return step(at.0, at.1, Err(error));
+            }
+        };
+        passed(4, "call", called(&fetch))?;
+        let columns: Vec<String> = fetch.columns().map(|(name, _)| name.to_owned()).collect();
+        passed(5, "rows", format_args!("{} read, columns {}", page.len(), columns.join(", ")))?;
+        let report = fetch.report();
+        for (column, count) in &report.mismatches {
+            say(format_args!("           {count} values do not fit column {column} and became NULL"))?;
+        }
+        for (name, _) in report.unknown.iter().take(20) {
+            say(format_args!("           no column takes `{name}`"))?;
+        }
+        if let Some(row) = page.first() {
+            let shown = columns.iter().zip(row);
+            let shown: Vec<_> =
+                shown.map(|(name, datum)| format!("{name} = {}", datum.plain().unwrap_or("NULL"))).collect();
+            say(format_args!("           first row: {}", shown.join(", ")))?;
+        }
+        Ok(())
+    }
+}
+
+fn called(fetch: &Fetch) -> String {
+    let facts = fetch.facts();
+    format!(
+        "status {}, {} ms, {} bytes, {} requests",
+        facts.status.unwrap_or_default(),
+        facts.last_answer.as_millis(),
+        facts.bytes,
+        facts.requests
+    )
+}
+
+fn warning(warning: &Warning) -> String {
+    match warning {
+        Warning::TokenTypeAbsent => "warning: the answer has no token_type".into(),
+        Warning::ExpiresInUnusable => {
+            "warning: expires_in makes no sense; each request fetches a token".into()
+        }
+        Warning::ScopeNarrowed(lost) => format!("warning: not granted: {}", lost.join(" ")),
+    }
+}
+
+fn passed(number: u8, label: &str, facts: impl Display) -> anyhow::Result<()> {
+    Ok(say(format_args!("{number} {label:<10} ok     {facts}"))?)
+}
+
+/// Says where a test failed, why, and what to do.
+fn step<T>(number: u8, label: &str, result: Result<T, SourceError>) -> anyhow::Result<T> {
+    let error = match result {
+        Ok(value) => return Ok(value),
+        Err(error) => error,
+    };
+    say(format_args!("{number} {label:<10} FAILED {error}"))?;
+    for (name, value) in [
+        ("host", error.host.clone()),
+        ("status", error.status.map(|status| status.to_string())),
+        ("time", error.elapsed_ms.map(|ms| format!("{ms} ms"))),
+        ("found", error.detail.clone()),
+    ] {
+        if let Some(value) = value {
+            say(format_args!("           {name}: {value}"))?;
+        }
+    }
+    say(format_args!("           fix: {}", error.code.hint()))?;
+    bail!("step {number} ({label}) failed: {}", error.code)
+}
+
+impl Rows {
+    async fn run(self) -> anyhow::Result<()> {
+        let (app, source) = self.named.find()?;
+        let ready = app.ready_source(&source, 0).map_err(|error| explained(&error))?;
+        let window = Window { offset: 0, limit: self.limit };
+        let mut fetch =
+            app.fetch(ready, &self.named.parameters, window).map_err(|error| explained(&error))?;
+        let mut out: Box<dyn io::Write> = match &self.output {
+            Some(file) => {
+                let file = std::fs::File::create(file).with_context(|| file.display().to_string())?;
+                Box::new(io::BufWriter::new(file))
+            }
+            None => Box::new(io::BufWriter::new(io::stdout().lock())),
+        };
+        let columns: Vec<(String, ColumnType)> =
+            fetch.columns().map(|(name, kind)| (name.to_owned(), kind)).collect();
+        let mut printer = Printer { format: self.format, columns, count: 0, pending: Vec::new() };
+        printer.begin(&mut out)?;
+        while let Some(page) = fetch.next_page().await.map_err(|error| explained(&error))? {
+            printer.page(&mut out, page)?;
+        }
+        printer.end(&mut out)?;
+        out.flush()?;
+        drop(out);
+        let mismatches: u64 = fetch.report().mismatches.values().sum();
+        if mismatches > 0 {
+            tell(format_args!("{mismatches} values did not fit their columns and became NULL"));
+        }
+        if let Some(limit) = fetch.facts().truncated {
+            bail!("not all rows: limits.{} was reached", limit.as_str());
+        }
+        Ok(())
+    }
+}
+
+fn explained(error: &SourceError) -> anyhow::Error {
+    let hint = error.code.hint();
+    match &error.detail {
+        Some(detail) => anyhow::anyhow!("{error}\n  found: {detail}\n  fix: {hint}"),
+        None => anyhow::anyhow!("{error}\n  fix: {hint}"),
+    }
+}
+
+/// Writes rows as they come; a table needs all of them.
+struct Printer {
+    format: Format,
+    columns: Vec<(String, ColumnType)>,
+    count: u64,
+    pending: Vec<Vec<SessionValue>>,
+}
+
+impl Printer {
+    fn names(&self) -> Vec<String> {
+        self.columns.iter().map(|(name, _)| name.clone()).collect()
+    }
+
+    fn begin(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        match self.format {
+            Format::Table => Ok(()),
+            Format::Json => out.write_all(b"["),
+            Format::Csv => table::write_csv(&mut &mut *out, &self.names(), &[]),
+        }
+    }
+
+    fn page(&mut self, out: &mut dyn io::Write, page: Vec<Vec<Datum>>) -> io::Result<()> {
+        for row in page {
+            match self.format {
+                Format::Table => self.pending.push(row.iter().map(shown).collect()),
+                Format::Csv => table::write_csv_row(out, &row.iter().map(shown).collect::<Vec<_>>())?,
+                Format::Json => {
+                    out.write_all(if self.count == 0 { b"\n " } else { b",\n " })?;
+                    let members = self.columns.iter().zip(&row);
+                    let members = members.map(|((name, _), datum)| {
+                        format!("{}: {}", Value::from(name.as_str()), datum.to_json())
+                    });
+                    write!(out, "{{{}}}", members.collect::<Vec<_>>().join(", "))?;
+                }
+            }
+            self.count += 1;
+        }
+        Ok(())
+    }
+
+    fn end(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        match self.format {
+            Format::Table => table::write(&mut &mut *out, &self.names(), &self.pending),
+            Format::Json if self.count == 0 => out.write_all(b"]\n"),
+            Format::Json => out.write_all(b"\n]\n"),
+            Format::Csv => Ok(()),
+        }
+    }
+}
+
+fn shown(datum: &Datum) -> SessionValue {
+    match datum {
+        Datum::Null => SessionValue::Null,
+        Datum::Boolean(flag) => SessionValue::Boolean(*flag),
+        Datum::Integer(digits) | Datum::Decimal(digits) => SessionValue::Number(digits.clone()),
+        other => SessionValue::Text(other.plain().unwrap_or_default().to_owned()),
+    }
+}
