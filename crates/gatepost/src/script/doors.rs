@@ -77,7 +77,7 @@ fn earlier_form<'c>(before: &'c Catalog, module: &Module) -> Option<&'c Arc<Modu
         .modules
         .get(&module.id)
         .filter(|earlier| earlier.schema_id == module.schema_id)
-        .or_else(|| before.modules_of(module.schema_id).find(|earlier| earlier.name == module.name))
+        .or_else(|| before.modules.named(module.schema_id, &module.name))
 }
 
 /// The access rules of a schema.
