@@ -1,9 +1,11 @@
 //! What an auditor asks of a set of rules, rather than of one request.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use super::AccessRules;
 use super::locks::{Lock, Rules};
+use crate::cover::{Breadth, Cover, CoverIndex};
 use crate::definition::Id;
 
 /// A narrow lock that admits somebody whom a wider lock on the same paths refuses.
@@ -57,9 +59,11 @@ impl AccessRules {
     /// Every pair of locks of which the narrower admits somebody whom the wider refuses.
     pub fn widened_by(&self) -> Vec<Narrower> {
         let groups = groups(&self.rules);
+        let index = CoverIndex::of(groups.iter().map(|group| &group.lock.cover));
         let mut found = Vec::new();
-        for (index, narrow) in groups.iter().enumerate() {
-            let wider = groups[index + 1..].iter().filter(|wide| {
+        for narrow in &groups {
+            let near = index.near([&narrow.lock.cover]);
+            let wider = near.iter().map(|number| &groups[*number]).filter(|wide| {
                 wide.lock.breadth > narrow.lock.breadth && wide.lock.cover.overlaps(&narrow.lock.cover)
             });
             found.extend(wider.filter_map(|wide| self.compare(narrow, wide)));
@@ -96,11 +100,15 @@ impl AccessRules {
 
 fn groups(rules: &Rules) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
+    // Equal covers are as wide and begin alike.
+    let mut alike: HashMap<(Breadth, String), Vec<usize>> = HashMap::new();
     for lock in &rules.locks {
-        let same = groups.iter_mut().rev().take_while(|group| group.lock.breadth == lock.breadth);
-        match same.into_iter().find(|group| group.lock.cover.equals(&lock.cover)) {
-            Some(group) => group.doors.push(lock.door),
-            None => groups.push(Group { lock, doors: vec![lock.door] }),
+        let alike = alike.entry((lock.breadth, lock.cover.beginning())).or_default();
+        if let Some(number) = alike.iter().find(|number| groups[**number].lock.cover.equals(&lock.cover)) {
+            groups[*number].doors.push(lock.door);
+        } else {
+            alike.push(groups.len());
+            groups.push(Group { lock, doors: vec![lock.door] });
         }
     }
     for group in &mut groups {
@@ -108,6 +116,18 @@ fn groups(rules: &Rules) -> Vec<Group<'_>> {
         group.doors.dedup();
     }
     groups
+}
+
+impl Rules {
+    /// The locks and then the seals that can meet one of these covers.
+    fn near<'a>(
+        &'a self,
+        covers: impl IntoIterator<Item = &'a Cover> + Clone,
+    ) -> impl Iterator<Item = &'a Lock> {
+        let locks = self.near.locks.near(covers.clone()).into_iter().map(|number| &self.locks[number]);
+        let seals = self.near.seals.near(covers).into_iter().map(|number| &self.seals[number]);
+        locks.chain(seals)
+    }
 }
 
 /// A public entry that would open paths which a privilege locked before.
@@ -144,15 +164,14 @@ pub fn uncovered_public(before: &AccessRules, after: &AccessRules) -> Vec<Expose
     let (old, new) = (&before.rules, &after.rules);
     let mut exposed = Vec::new();
     for entry in &new.openings {
-        if !old.openings.iter().any(|earlier| earlier.id == entry.id) {
+        if old.openings.binary_search_by_key(&entry.id, |earlier| earlier.id).is_err() {
             continue;
         }
         let held = |lost: &Lock| {
-            let mut locks = new.locks.iter().chain(&new.seals);
-            locks.any(|lock| lock.cover.contains(&lost.cover) || lock.cover.contains(&entry.cover))
+            let covers = [&lost.cover, &entry.cover];
+            new.near(covers).any(|lock| covers.iter().any(|cover| lock.cover.contains(cover)))
         };
-        let locks = old.locks.iter().chain(&old.seals);
-        for lost in locks.filter(|lock| lock.cover.overlaps(&entry.cover) && !held(lock)) {
+        for lost in old.near([&entry.cover]).filter(|lock| lock.cover.overlaps(&entry.cover) && !held(lock)) {
             exposed.push(ExposedEntry {
                 entry: entry.id,
                 pattern: entry.cover.to_string(),

@@ -1,9 +1,10 @@
 //! Locks and openings of a schema, and which of them a template can meet.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{AccessRules, Admission, ClientAccess, Unprotected};
-use crate::cover::{Breadth, Cover};
+use crate::cover::{Breadth, Cover, CoverIndex};
 use crate::definition::{Id, Method, Module, Privilege, PublicEntry, Role};
 use crate::path::PathTail;
 use crate::pattern::Pattern;
@@ -17,9 +18,19 @@ pub(super) struct Rules {
     /// Around patterns of privileges that cannot be read.
     pub(super) seals: Vec<Lock>,
     pub(super) openings: Vec<Opening>,
+    /// What is near what, among the three.
+    pub(super) near: Near,
     pub(super) unprotected: Unprotected,
     /// Sorted.
     role_names: Vec<(Id, Box<str>)>,
+}
+
+/// Indexes over the locks, the seals and the openings.
+#[derive(Debug, Default)]
+pub(super) struct Near {
+    pub(super) locks: CoverIndex,
+    pub(super) seals: CoverIndex,
+    pub(super) openings: CoverIndex,
 }
 
 /// A privilege: what opens it.
@@ -74,6 +85,7 @@ impl Rules {
             locks: Vec::new(),
             seals: Vec::new(),
             openings: Vec::new(),
+            near: Near::default(),
             unprotected,
             role_names: Vec::new(),
         }
@@ -84,7 +96,7 @@ impl Rules {
         self.role_names.sort_unstable();
     }
 
-    pub(super) fn add_privilege(&mut self, privilege: &Privilege, modules: &[&Module]) {
+    pub(super) fn add_privilege(&mut self, privilege: &Privilege, modules: &BTreeMap<Id, &Module>) {
         let door = self.doors.len();
         self.doors.push(Door {
             id: privilege.id,
@@ -98,7 +110,10 @@ impl Rules {
                 Err(_) => self.seals.push(Lock::new(Cover::around(text), door, origin)),
             }
         }
-        for module in modules.iter().filter(|module| privilege.modules.contains(&module.id)) {
+        let mut protected: Vec<Id> = privilege.modules.clone();
+        protected.sort_unstable();
+        protected.dedup();
+        for module in protected.iter().filter_map(|id| modules.get(id)) {
             let origin = Origin::Module(module.name.as_str().into());
             self.locks.push(Lock::new(Cover::module(&module.base_path), door, origin));
         }
@@ -110,10 +125,16 @@ impl Rules {
         }
     }
 
+    /// Puts everything in order, once all is there.
     pub(super) fn sort(&mut self) {
         let doors = &self.doors;
         self.locks.sort_by_key(|lock| (lock.breadth, doors[lock.door].id));
         self.openings.sort_by_key(|opening| opening.id);
+        self.near = Near {
+            locks: CoverIndex::of(self.locks.iter().map(|lock| &lock.cover)),
+            seals: CoverIndex::of(self.seals.iter().map(|seal| &seal.cover)),
+            openings: CoverIndex::of(self.openings.iter().map(|opening| &opening.cover)),
+        };
     }
 
     pub(super) fn role_name(&self, role: Id) -> String {
@@ -181,7 +202,8 @@ impl AccessRules {
         let rules = &self.rules;
         let mut locks: Vec<Candidate> = Vec::new();
         let mut decided: Option<Breadth> = None;
-        for (index, lock) in rules.locks.iter().enumerate() {
+        for index in rules.near.locks.near(&forms) {
+            let lock = &rules.locks[index];
             if decided.is_some_and(|breadth| breadth != lock.breadth) {
                 break;
             }
@@ -191,9 +213,10 @@ impl AccessRules {
             }
             locks.push(candidate);
         }
-        let seals = rules.seals.iter().enumerate().filter_map(|(index, seal)| meet(index, &seal.cover));
-        let openings =
-            rules.openings.iter().enumerate().filter_map(|(index, entry)| meet(index, &entry.cover));
+        let seals = rules.near.seals.near(&forms).into_iter();
+        let seals = seals.filter_map(|index| meet(index, &rules.seals[index].cover));
+        let openings = rules.near.openings.near(&forms).into_iter();
+        let openings = openings.filter_map(|index| meet(index, &rules.openings[index].cover));
         // What is always locked is never public.
         let openings = openings.filter(|_| decided.is_none());
         let candidates =

@@ -61,8 +61,8 @@ impl AccessRules {
     ) -> Self {
         let mut built = Rules::new(unprotected);
         built.add_roles(roles.iter().filter(|role| role.schema_id == schema_id));
-        let modules: Vec<&Module> =
-            modules.iter().map(|module| &**module).filter(|module| module.schema_id == schema_id).collect();
+        let modules = modules.iter().filter(|module| module.schema_id == schema_id);
+        let modules = modules.map(|module| (module.id, &**module)).collect();
         for privilege in privileges.iter().filter(|privilege| privilege.schema_id == schema_id) {
             built.add_privilege(privilege, &modules);
         }

@@ -12,6 +12,7 @@
 //! other forms of template patterns (`:a,:b`, `:id?`, `:path*`, `{name}`) mean here what they mean there, so
 //! that a template's pattern can be copied into a privilege. A module counts as `<base path>*`.
 
+mod index;
 mod relation;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,8 @@ use crate::definition::{InvalidDefinition, check_length};
 use crate::path::PathTail;
 use crate::pattern::{Form, Pattern, Piece, Segment, check_literal};
 use crate::router::{base_segments, has_parts};
+
+pub(crate) use index::CoverIndex;
 
 /// Longest pattern of a privilege, in characters.
 const COVER_CHARACTERS_MAX: usize = 600;
@@ -172,7 +175,7 @@ impl fmt::Display for Cover {
 /// prefix the one that asks for more segments is narrower, then the one with more literal characters, then
 /// the one with the narrower end. So a cover that contains another one is always the wider of the two,
 /// whatever their spelling.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Breadth {
     wildcard: bool,
     literal_prefix: Reverse<usize>,

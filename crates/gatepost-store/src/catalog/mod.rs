@@ -6,13 +6,13 @@
 mod copy;
 mod key_ring;
 mod object;
+mod objects;
 mod revocation;
 mod store;
 mod succession;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gatepost_oauth::{Client, VaultSecret};
@@ -24,6 +24,8 @@ pub use crate::database::{
     redact, without_password,
 };
 pub use copy::CopyError;
+pub use object::Named;
+pub use objects::Objects;
 pub use revocation::{REVOCATION_GRACE_MS, Revocations, RevokedToken, TokenId};
 pub use store::{CatalogStore, Refreshed};
 pub use succession::Seen;
@@ -36,25 +38,25 @@ pub struct Catalog {
     /// The id that the next new object gets.
     pub next_id: Id,
     /// REST-enabled schemas.
-    pub schemas: BTreeMap<Id, Arc<Schema>>,
+    pub schemas: Objects<Schema>,
     /// Modules with their templates, handlers and parameters.
-    pub modules: BTreeMap<Id, Arc<Module>>,
+    pub modules: Objects<Module>,
     /// Roles.
-    pub roles: BTreeMap<Id, Arc<Role>>,
+    pub roles: Objects<Role>,
     /// Privileges.
-    pub privileges: BTreeMap<Id, Arc<Privilege>>,
+    pub privileges: Objects<Privilege>,
     /// Explicitly public patterns.
-    pub public_entries: BTreeMap<Id, Arc<PublicEntry>>,
+    pub public_entries: Objects<PublicEntry>,
     /// OAuth clients.
-    pub clients: BTreeMap<Id, Arc<Client>>,
+    pub clients: Objects<Client>,
     /// Where other people's APIs are.
-    pub remote_servers: BTreeMap<Id, Arc<RemoteServer>>,
+    pub remote_servers: Objects<RemoteServer>,
     /// How to sign in there.
-    pub credentials: BTreeMap<Id, Arc<Credential>>,
+    pub credentials: Objects<Credential>,
     /// What is fetched there.
-    pub rest_sources: BTreeMap<Id, Arc<RestSource>>,
+    pub rest_sources: Objects<RestSource>,
     /// The sealed secrets of credentials.
-    pub vault_secrets: BTreeMap<Id, Arc<VaultSecret>>,
+    pub vault_secrets: Objects<VaultSecret>,
     /// Tokens revoked one by one.
     pub revocations: Arc<Revocations>,
     /// Counts the changes of the keys, when those are in the catalog; else 0.
@@ -152,7 +154,7 @@ impl Catalog {
 
     /// The schema of this name (lower case).
     pub fn schema_by_name(&self, name: &str) -> Option<&Arc<Schema>> {
-        self.schemas.values().find(|schema| schema.name == name)
+        self.schemas.named(0, name)
     }
 
     /// The modules of a schema, by id.

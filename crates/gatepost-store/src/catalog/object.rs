@@ -1,5 +1,7 @@
 //! What the store needs to know of every kind of object.
 
+use std::borrow::Cow;
+
 use gatepost_oauth::{Client, VaultSecret};
 use gatepost_rest::definition::{Id, Module, Privilege, PublicEntry, Role, Schema};
 use gatepost_sources::definition::{Credential, RemoteServer, RestSource};
@@ -53,15 +55,18 @@ impl ObjectKind {
     }
 }
 
-/// An object as the store sees it.
-pub(crate) trait Object: Clone {
-    const KIND: ObjectKind;
-
+/// An object that is found by its name.
+pub trait Named {
     /// The schema it belongs to; a schema belongs to 0.
     fn schema_id(&self) -> Id;
 
     /// Unique among the objects of this kind in the schema.
-    fn name(&self) -> String;
+    fn name(&self) -> Cow<'_, str>;
+}
+
+/// An object as the store sees it.
+pub(crate) trait Object: Named + Clone {
+    const KIND: ObjectKind;
 
     /// The object as history keeps it.
     fn for_history(&self) -> Self {
@@ -69,74 +74,74 @@ pub(crate) trait Object: Clone {
     }
 }
 
-impl Object for Schema {
-    const KIND: ObjectKind = ObjectKind::Schema;
-
+impl Named for Schema {
     fn schema_id(&self) -> Id {
         0
     }
 
-    fn name(&self) -> String {
-        self.name.clone()
+    fn name(&self) -> Cow<'_, str> {
+        self.name.as_str().into()
     }
 }
 
-macro_rules! objects_with_names {
-    ($($type:ident),+) => {$(
-        impl Object for $type {
-            const KIND: ObjectKind = ObjectKind::$type;
+impl Object for Schema {
+    const KIND: ObjectKind = ObjectKind::Schema;
+}
 
+macro_rules! named {
+    ($($type:ident: $name:ident),+) => {$(
+        impl Named for $type {
             fn schema_id(&self) -> Id {
                 self.schema_id
             }
 
-            fn name(&self) -> String {
-                self.name.clone()
+            fn name(&self) -> Cow<'_, str> {
+                self.$name.as_str().into()
             }
         }
     )+};
 }
-objects_with_names!(Module, Role, Privilege, RemoteServer, Credential, RestSource);
+named!(
+    Module: name,
+    Role: name,
+    Privilege: name,
+    PublicEntry: pattern,
+    Client: name,
+    RemoteServer: name,
+    Credential: name,
+    RestSource: name
+);
 
-impl Object for PublicEntry {
-    const KIND: ObjectKind = ObjectKind::PublicEntry;
-
-    fn schema_id(&self) -> Id {
-        self.schema_id
-    }
-
-    fn name(&self) -> String {
-        self.pattern.clone()
-    }
+macro_rules! objects {
+    ($($type:ident),+) => {$(
+        impl Object for $type {
+            const KIND: ObjectKind = ObjectKind::$type;
+        }
+    )+};
 }
+objects!(Module, Role, Privilege, PublicEntry, RemoteServer, Credential, RestSource);
 
 impl Object for Client {
     const KIND: ObjectKind = ObjectKind::Client;
-
-    fn schema_id(&self) -> Id {
-        self.schema_id
-    }
-
-    fn name(&self) -> String {
-        self.name.clone()
-    }
 
     fn for_history(&self) -> Self {
         Self { secrets: Vec::new(), ..self.clone() }
     }
 }
 
-impl Object for VaultSecret {
-    const KIND: ObjectKind = ObjectKind::VaultSecret;
-
+impl Named for VaultSecret {
     fn schema_id(&self) -> Id {
         self.schema_id
     }
 
     /// The object that it is the secret of has one secret at most.
-    fn name(&self) -> String {
-        self.owner_id.to_string()
+    fn name(&self) -> Cow<'_, str> {
+        self.owner_id.to_string().into()
     }
+}
+
+impl Object for VaultSecret {
+    const KIND: ObjectKind = ObjectKind::VaultSecret;
 
     fn for_history(&self) -> Self {
         Self { sealed: String::new(), ..self.clone() }

@@ -1,6 +1,5 @@
 //! Reading and writing the catalog.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gatepost_oauth::SealedRing;
@@ -9,7 +8,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::key_ring;
-use super::object::{Object, ObjectKind};
+use super::object::{Named, Object, ObjectKind};
+use super::objects::Objects;
 use super::revocation::{self, REVOCATION_GRACE_MS, Revocations, RevokedToken, TokenId};
 use super::succession::{Seen, find_committed_ms, follows};
 use super::{Catalog, Change, CommitError, HistoryEntry};
@@ -373,8 +373,8 @@ pub(super) fn read_since(transaction: &dyn Transaction, known: &Catalog) -> Resu
 }
 
 fn apply(catalog: &mut Catalog, kind: ObjectKind, id: Id, body: Option<&str>) -> Result<(), DatabaseError> {
-    fn put<T: DeserializeOwned>(
-        map: &mut BTreeMap<Id, Arc<T>>,
+    fn put<T: Named + DeserializeOwned>(
+        map: &mut Objects<T>,
         id: Id,
         body: Option<&str>,
     ) -> Result<(), DatabaseError> {
@@ -419,25 +419,19 @@ pub(super) struct Edit {
 pub(super) fn edits_between(base: &Catalog, changed: &Catalog) -> Result<Vec<Edit>, CommitError> {
     fn compare<T: Object + Serialize + PartialEq>(
         edits: &mut Vec<Edit>,
-        base: &BTreeMap<Id, Arc<T>>,
-        changed: &BTreeMap<Id, Arc<T>>,
+        base: &Objects<T>,
+        changed: &Objects<T>,
     ) -> Result<(), CommitError> {
-        for (id, old) in base.iter().filter(|(id, _)| !changed.contains_key(id)) {
-            edits.push(edit(*id, old.as_ref(), "delete", None, None));
-        }
-        for (id, new) in changed {
-            let old = base.get(id);
-            if old.is_some_and(|old| Arc::ptr_eq(old, new) || old == new) {
-                continue;
+        for (id, old, new) in base.unshared(changed) {
+            match (old, new) {
+                (Some(old), None) => edits.push(edit(id, old.as_ref(), "delete", None, None)),
+                (old, Some(new)) if old != Some(new) => {
+                    let action = if old.is_some() { "change" } else { "create" };
+                    let (body, history) = (to_json(new.as_ref())?, to_json(&new.for_history())?);
+                    edits.push(edit(id, new.as_ref(), action, Some(body), Some(history)));
+                }
+                _ => {}
             }
-            let action = if old.is_some() { "change" } else { "create" };
-            edits.push(edit(
-                *id,
-                new.as_ref(),
-                action,
-                Some(to_json(new.as_ref())?),
-                Some(to_json(&new.for_history())?),
-            ));
         }
         Ok(())
     }
@@ -452,7 +446,7 @@ pub(super) fn edits_between(base: &Catalog, changed: &Catalog) -> Result<Vec<Edi
             id,
             kind: T::KIND,
             schema_id: object.schema_id(),
-            name: object.name(),
+            name: object.name().into_owned(),
             action,
             body,
             history_body,

@@ -61,7 +61,10 @@ impl App {
 
 /// Gives each of these clients a new generation in this value.
 pub(super) fn renew_generations(catalog: &mut Catalog, of: impl Fn(Id) -> bool) {
-    for (_, client) in catalog.clients.iter_mut().filter(|(id, _)| of(**id)) {
-        Arc::make_mut(client).generation = u64::from_le_bytes(clock::random_bytes());
+    let meant: Vec<Id> = catalog.clients.keys().copied().filter(|id| of(*id)).collect();
+    for id in meant {
+        if let Some(client) = catalog.clients.get_mut(&id) {
+            Arc::make_mut(client).generation = u64::from_le_bytes(clock::random_bytes());
+        }
     }
 }

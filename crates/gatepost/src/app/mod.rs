@@ -10,6 +10,7 @@ mod hosts;
 pub mod key_file;
 mod keys;
 pub mod principals;
+mod publish;
 pub mod published;
 mod readiness;
 pub(crate) mod reveal;
@@ -28,7 +29,6 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use arc_swap::ArcSwap;
 use gatepost_oauth::{KeyRing, LocalKeys};
-use gatepost_rest::access::Unprotected;
 use gatepost_rest::render::Zone;
 use gatepost_rest::sql::Dialect;
 use gatepost_store::catalog::{
@@ -38,14 +38,13 @@ use gatepost_store::data::{DataLocation, DataOptions, DataStore};
 use gatepost_store::logs::{LogLimits, LogStore};
 use tokio::sync::Semaphore;
 
-use crate::config::{Config, UnprotectedRoutes};
+use crate::config::Config;
 use crate::outbound::Outbound;
 use clock::{Clock, fill_random, random_bytes};
 use generations::renew_generations;
 use high_water::HighWater;
 use key_file::KeySource;
 use keys::InForce;
-use published::PublishedSchema;
 use snapshot::Snapshot;
 use throttle::Throttle;
 
@@ -85,6 +84,10 @@ pub struct App {
     /// Which change of the keys in the catalog `ring` is; 0: they are in the key file.
     ring_revision: AtomicU64,
     snapshot: ArcSwap<Snapshot>,
+    /// Whether requests are answered: then everything is compiled as soon as it changes.
+    serves: AtomicBool,
+    /// Whether `snapshot` has schemas that are older than its catalog.
+    uncompiled: AtomicBool,
     data: Mutex<HashMap<String, DataStore>>,
     /// Held while a snapshot is made, so that an older one never replaces a newer one.
     refreshing: Mutex<()>,
@@ -137,6 +140,8 @@ impl App {
             base_url: base_url.into(),
             keys_looked_at_steady_ms: AtomicI64::new(i64::MIN / 2),
             snapshot: ArcSwap::from_pointee(Snapshot::default()),
+            serves: AtomicBool::new(false),
+            uncompiled: AtomicBool::new(false),
             config,
             clock,
             logs,
@@ -156,11 +161,6 @@ impl App {
         app.publish(catalog, false);
         app.compare_clocks().context("the catalog")?;
         Ok(app)
-    }
-
-    /// What requests are answered from now.
-    pub fn snapshot(&self) -> arc_swap::Guard<Arc<Snapshot>> {
-        self.snapshot.load()
     }
 
     /// Where the keys are.
@@ -295,38 +295,6 @@ impl App {
             write_time: Duration::from_millis(u64::from(limits.write_ms)),
             ..DataOptions::default()
         }
-    }
-
-    /// Compiles the catalog and puts it in force. Callers hold `refreshing`.
-    fn publish(&self, catalog: Catalog, keys_changed: bool) {
-        self.high_water.note(&catalog, self.store.seen_committed_ms(catalog.revision));
-        let before = self.snapshot.load_full();
-        let ring = self.ring.load();
-        let unprotected = match self.config.access.unprotected {
-            UnprotectedRoutes::Refuse => Unprotected::Refuse,
-            UnprotectedRoutes::Public => Unprotected::Public,
-        };
-        let snapshot = Snapshot::build(catalog, &before, |catalog, id, known| {
-            let schema = &catalog.schemas[&id];
-            if let Some(known) = known
-                && !keys_changed
-                && known.data.is_some()
-                && known.is_current(catalog, schema)
-            {
-                return Arc::clone(known);
-            }
-            let data = self.data(&schema.name);
-            // Asked for every second while it is missing; told once.
-            if let Err(error) = &data
-                && known.is_none_or(|known| known.data.is_some())
-            {
-                tracing::error!(schema = schema.name, "data cannot be opened: {error:#}");
-            }
-            let issuer = self.issuer(&schema.alias);
-            let dialect = self.dialect(&schema.name);
-            Arc::new(PublishedSchema::build(catalog, schema, issuer, &ring, unprotected, dialect, data.ok()))
-        });
-        self.snapshot.store(Arc::new(snapshot));
     }
 
     /// The issuer of a schema's tokens, also the URL that its services are below.

@@ -11,7 +11,7 @@ use super::App;
 impl App {
     /// Deletes the copies whose time is over. Somebody else's commit in between is no failure: the next call does it.
     pub fn forget_revealed_secrets(&self) -> Result<(), CommitError> {
-        let base = Arc::clone(&self.snapshot().catalog);
+        let base = self.catalog();
         let now_ms = self.clock.now_ms();
         let Some(changed) = without_expired_copies(&base, now_ms) else { return Ok(()) };
         let change = Change { author: "gatepost".into(), source: "secrets.reveal_minutes".into(), now_ms };

@@ -27,17 +27,22 @@ impl Snapshot {
         before: &Self,
         mut publish: impl FnMut(&Catalog, Id, Option<&Arc<PublishedSchema>>) -> Arc<PublishedSchema>,
     ) -> Self {
-        let principals = if Principals::unchanged(&before.catalog, &catalog) {
-            Arc::clone(&before.principals)
-        } else {
-            Arc::new(Principals::build(&catalog, &before.principals))
-        };
         let mut schemas = HashMap::with_capacity(catalog.schemas.len());
         for schema in catalog.schemas.values().filter(|schema| schema.enabled) {
             let known = before.schemas.values().find(|known| known.schema.id == schema.id);
             schemas.insert(schema.alias.as_str().into(), publish(&catalog, schema.id, known));
         }
-        Self { catalog: Arc::new(catalog), principals, schemas }
+        Self { schemas, ..Self::uncompiled(catalog, before) }
+    }
+
+    /// A catalog with the schemas as they were before.
+    pub(super) fn uncompiled(catalog: Catalog, before: &Self) -> Self {
+        let principals = if Principals::unchanged(&before.catalog, &catalog) {
+            Arc::clone(&before.principals)
+        } else {
+            Arc::new(Principals::build(&catalog, &before.principals))
+        };
+        Self { catalog: Arc::new(catalog), principals, schemas: before.schemas.clone() }
     }
 
     /// The enabled schema with this alias.

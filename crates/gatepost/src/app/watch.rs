@@ -28,6 +28,7 @@ pub struct Watch {
 impl Watch {
     /// Starts following.
     pub fn start(app: &Arc<App>) -> std::io::Result<Self> {
+        app.serve_from_now();
         let stop = Arc::new(AtomicBool::new(false));
         let thread = std::thread::Builder::new().name("gatepost-catalog".into()).spawn({
             let (app, stop) = (Arc::downgrade(app), Arc::clone(&stop));

@@ -1,10 +1,9 @@
 //! What a block changed, object by object, for its author and for whoever reviews a dry run.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
 use gatepost_rest::definition::Id;
-use gatepost_store::catalog::Catalog;
+use gatepost_store::catalog::{Catalog, Objects};
 
 /// The differences between two catalogs: `module shop.v1: created`.
 pub(super) fn describe(before: &Catalog, after: &Catalog) -> Vec<String> {
@@ -44,37 +43,32 @@ pub(super) fn schemas(before: &Catalog, after: &Catalog) -> BTreeSet<Id> {
 }
 
 fn differing<T: PartialEq>(
-    before: &BTreeMap<Id, Arc<T>>,
-    after: &BTreeMap<Id, Arc<T>>,
+    before: &Objects<T>,
+    after: &Objects<T>,
     schema: fn(&T) -> Id,
     schemas: &mut BTreeSet<Id>,
 ) {
-    let new = after.iter().filter(|(id, object)| !before.get(id).is_some_and(|old| same(old, object)));
-    let gone = before.iter().filter(|(id, _)| !after.contains_key(id));
-    schemas.extend(new.chain(gone).map(|(_, object)| schema(object)));
-}
-
-fn same<T: PartialEq>(one: &Arc<T>, other: &Arc<T>) -> bool {
-    Arc::ptr_eq(one, other) || one == other
+    let differ = before.unshared(after).filter(|(_, old, new)| old != new);
+    schemas.extend(differ.flat_map(|(_, old, new)| [old, new]).flatten().map(|object| schema(object)));
 }
 
 fn compare<T: PartialEq>(
     kind: &str,
-    before: &BTreeMap<Id, Arc<T>>,
-    after: &BTreeMap<Id, Arc<T>>,
+    before: &Objects<T>,
+    after: &Objects<T>,
     name: fn(&T) -> &String,
     changes: &mut Vec<String>,
 ) {
-    for (id, object) in after {
-        match before.get(id) {
-            None => changes.push(format!("{kind} {}: created", name(object))),
-            Some(old) if same(old, object) => {}
-            Some(_) => changes.push(format!("{kind} {}: changed", name(object))),
+    let mut deleted = Vec::new();
+    for (_, old, new) in before.unshared(after) {
+        match (old, new) {
+            (None, Some(object)) => changes.push(format!("{kind} {}: created", name(object))),
+            (Some(old), Some(object)) if old != object => {
+                changes.push(format!("{kind} {}: changed", name(object)));
+            }
+            (Some(object), None) => deleted.push(format!("{kind} {}: deleted", name(object))),
+            _ => {}
         }
     }
-    for (id, object) in before {
-        if !after.contains_key(id) {
-            changes.push(format!("{kind} {}: deleted", name(object)));
-        }
-    }
+    changes.append(&mut deleted);
 }

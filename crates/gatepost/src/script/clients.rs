@@ -17,7 +17,7 @@ pub(super) fn read_new_client(scope: &mut Scope<'_>, bound: &Bound) -> Result<Cl
     let schema_id = scope.schema_id()?;
     let name = bound.required_text("p_name")?;
     check_client_name("p_name", name)?;
-    if scope.working.catalog.clients_of(schema_id).any(|client| client.name == name) {
+    if scope.working.catalog.clients.named(schema_id, name).is_some() {
         return Err(Refusal::exists("client", name).at_argument("p_name"));
     }
     let grant = bound.required_text("p_grant_type")?;
@@ -250,8 +250,7 @@ pub(super) fn rename_client(scope: &mut Scope<'_>, bound: &Bound) -> Result<Valu
 fn check_new_name(scope: &Scope<'_>, old_name: &str, new_name: &str) -> Result<(), Refusal> {
     check_client_name("p_new_name", new_name)?;
     let schema = scope.schema_id()?;
-    if old_name != new_name && scope.working.catalog.clients_of(schema).any(|client| client.name == new_name)
-    {
+    if old_name != new_name && scope.working.catalog.clients.named(schema, new_name).is_some() {
         return Err(Refusal::exists("client", new_name).at_argument("p_new_name"));
     }
     Ok(())
@@ -296,10 +295,9 @@ pub(super) fn revoke_client_role(scope: &mut Scope<'_>, bound: &Bound) -> Result
 /// Puts a client with a known id back: a new one, or the one that has this name and this id already.
 pub(super) fn import_client(scope: &mut Scope<'_>, bound: &Bound) -> Result<(Client, IsNew), Refusal> {
     let schema = scope.schema_id()?;
-    let same = |client: &&std::sync::Arc<Client>| {
-        bound.text("p_name") == Some(&client.name) && bound.text("p_client_id") == Some(&client.client_id)
-    };
-    let Some(before) = scope.working.catalog.clients_of(schema).find(same).cloned() else {
+    let named = bound.text("p_name").and_then(|name| scope.working.catalog.clients.named(schema, name));
+    let same = |client: &&std::sync::Arc<Client>| bound.text("p_client_id") == Some(&client.client_id);
+    let Some(before) = named.filter(same).cloned() else {
         let client = read_new_client(scope, bound)?;
         scope.working.put_client(client.clone());
         return Ok((client, IsNew::New));

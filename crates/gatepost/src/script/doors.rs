@@ -12,7 +12,9 @@ use super::working::Working;
 
 /// Why the block must not take effect, if so.
 pub(super) fn refusal(before: &Catalog, working: &Working) -> Option<String> {
-    for schema in changes::schemas(before, &working.catalog) {
+    // Nothing can come to light where nothing is public.
+    let public = |schema: &Id| working.catalog.public_entries_of(*schema).next().is_some();
+    for schema in changes::schemas(before, &working.catalog).into_iter().filter(public) {
         let exposed = uncovered_public(&rules(before, schema), &rules(&working.catalog, schema));
         if let Some(entry) = exposed.first() {
             return Some(entry.to_string());
@@ -35,16 +37,22 @@ pub(super) fn refusal(before: &Catalog, working: &Working) -> Option<String> {
 }
 
 /// A template that was locked and that an old public entry would open where its module is now. New paths come to
-/// light as little as old ones.
+/// light as little as old ones. (Where the paths are the same, only locks that went can bring them to light.)
 fn moved_into_the_open(before: &Catalog, after: &Catalog, schema: Id) -> Option<String> {
+    let moved: Vec<_> = after
+        .modules_of(schema)
+        .filter_map(|module| Some((earlier_form(before, module)?, module)))
+        .filter(|(earlier, module)| earlier.base_path != module.base_path)
+        .collect();
+    if moved.is_empty() {
+        return None;
+    }
     let known = |entry: &Arc<PublicEntry>| before.public_entries.contains_key(&entry.id);
     let (old, new) = (rules(before, schema), rules_with_entries(after, schema, known));
     let locks = |rules: &AccessRules, module: &Module, pattern: &str| {
         Pattern::parse(pattern).ok().map(|pattern| rules.locks_of_template(&module.base_path, &pattern))
     };
-    for module in after.modules_of(schema) {
-        let same = |earlier: &&Arc<Module>| earlier.id == module.id || earlier.name == module.name;
-        let Some(earlier) = before.modules_of(schema).find(same) else { continue };
+    for (earlier, module) in moved {
         for template in
             module.templates.iter().filter(|template| earlier.template(&template.pattern).is_some())
         {
@@ -61,6 +69,15 @@ fn moved_into_the_open(before: &Catalog, after: &Catalog, schema: Id) -> Option<
         }
     }
     None
+}
+
+/// What a module was, by its id, or by its name when it was defined anew.
+fn earlier_form<'c>(before: &'c Catalog, module: &Module) -> Option<&'c Arc<Module>> {
+    before
+        .modules
+        .get(&module.id)
+        .filter(|earlier| earlier.schema_id == module.schema_id)
+        .or_else(|| before.modules.named(module.schema_id, &module.name))
 }
 
 /// The access rules of a schema.

@@ -19,7 +19,7 @@ impl ScriptHost for App {
         if let Err(error) = self.refresh() {
             tracing::warn!(%error, "the catalog cannot be read");
         }
-        Arc::clone(&self.snapshot().catalog)
+        App::catalog(self)
     }
 
     fn commit(

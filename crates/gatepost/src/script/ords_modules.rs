@@ -70,7 +70,7 @@ pub(super) fn read_module(
     let published = read_status(bound)?;
     let comments = free_text(bound, comments, 4000)?;
     check_base_path_is_free(working, schema, name, &base_path)?;
-    let before = working.catalog.modules_of(schema).find(|module| module.name == name).cloned();
+    let before = working.catalog.modules.named(schema, name).cloned();
     let audit = working.audit_after(before.as_ref().map(|module| &module.audit));
     Ok(Module {
         id: before.as_ref().map_or_else(|| working.catalog.take_id(), |module| module.id),
@@ -140,7 +140,7 @@ fn rename_module(scope: &mut Scope<'_>, bound: &Bound) -> Result<Value, Refusal>
     let new_name = bound.text("p_new_name").map(str::to_owned);
     if let Some(name) = &new_name {
         Module::check_name(name)?;
-        if name != old && scope.working.catalog.modules_of(schema).any(|module| module.name == *name) {
+        if name != old && scope.working.catalog.modules.named(schema, name).is_some() {
             return Err(Refusal::exists("module", name).at_argument("p_new_name"));
         }
     }
@@ -186,7 +186,7 @@ fn delete_module(scope: &mut Scope<'_>, bound: &Bound) -> Result<Value, Refusal>
     let schema = scope.schema_id()?;
     let name = bound.required_text("p_module_name")?;
     let working = &mut *scope.working;
-    let Some(id) = working.catalog.modules_of(schema).find(|module| module.name == name).map(|m| m.id) else {
+    let Some(id) = working.catalog.modules.named(schema, name).map(|m| m.id) else {
         working.note(format!("module `{name}` does not exist, nothing to delete"));
         return Ok(NOTHING);
     };

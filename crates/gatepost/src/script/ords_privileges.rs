@@ -115,7 +115,7 @@ fn create_role(scope: &mut Scope<'_>, bound: &Bound) -> Result<Value, Refusal> {
     let schema = scope.schema_id()?;
     let name = bound.required_text("p_role_name")?;
     Role::check_name(name)?;
-    if !scope.working.catalog.roles_of(schema).any(|role| role.name == name) {
+    if scope.working.catalog.roles.named(schema, name).is_none() {
         scope.working.add_role(schema, name);
     }
     Ok(NOTHING)
@@ -177,7 +177,7 @@ fn define_privilege(scope: &mut Scope<'_>, bound: &Bound) -> Result<Value, Refus
     let patterns = read_patterns("p_patterns", bound.texts("p_patterns")?)?;
     let modules = read_modules(scope.working, schema, &bound.texts("p_modules")?)?;
     let working = &mut *scope.working;
-    let before = working.catalog.privileges_of(schema).find(|privilege| privilege.name == name).cloned();
+    let before = working.catalog.privileges.named(schema, name).cloned();
     let audit = working.audit_after(before.as_ref().map(|privilege| &privilege.audit));
     let id = before.map_or_else(|| working.catalog.take_id(), |privilege| privilege.id);
     working.orphans.retain(|orphan| orphan.privilege != id);
@@ -231,7 +231,7 @@ fn create_privilege(scope: &mut Scope<'_>, bound: &Bound) -> Result<Value, Refus
     let schema = scope.schema_id()?;
     let name = bound.required_text("p_name")?;
     Privilege::check_name(name)?;
-    if scope.working.catalog.privileges_of(schema).any(|privilege| privilege.name == name) {
+    if scope.working.catalog.privileges.named(schema, name).is_some() {
         return Err(Refusal::exists("privilege", name).help("ORDS.DEFINE_PRIVILEGE replaces it"));
     }
     let mut names = bound.texts("p_roles")?;
@@ -300,7 +300,7 @@ fn rename_privilege(scope: &mut Scope<'_>, bound: &Bound) -> Result<Value, Refus
     let name = bound.required_text("p_name")?;
     let new_name = bound.required_text("p_new_name")?;
     Privilege::check_name(new_name)?;
-    if name != new_name && scope.working.catalog.privileges_of(schema).any(|p| p.name == new_name) {
+    if name != new_name && scope.working.catalog.privileges.named(schema, new_name).is_some() {
         return Err(Refusal::exists("privilege", new_name).at_argument("p_new_name"));
     }
     change_privilege(scope, name, |privilege| new_name.clone_into(&mut privilege.name))

@@ -245,7 +245,7 @@ fn define_service(scope: &mut Scope<'_>, bound: &Bound) -> Result<Value, Refusal
 fn create_service(scope: &mut Scope<'_>, bound: &Bound) -> Result<Value, Refusal> {
     let name = bound.required_text("p_module_name")?;
     let schema = scope.schema_id()?;
-    if scope.working.catalog.modules_of(schema).any(|module| module.name == name) {
+    if scope.working.catalog.modules.named(schema, name).is_some() {
         return Err(Refusal::exists("module", name).help("ORDS.DEFINE_SERVICE replaces it"));
     }
     define_service(scope, bound)

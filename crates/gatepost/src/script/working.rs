@@ -112,7 +112,7 @@ impl Working {
 
     /// The role of this name.
     pub(super) fn role(&self, schema: Id, name: &str) -> Result<Id, Refusal> {
-        self.catalog.roles_of(schema).find(|role| role.name == name).map(|role| role.id).ok_or_else(|| {
+        self.catalog.roles.named(schema, name).map(|role| role.id).ok_or_else(|| {
             let known = self.catalog.roles_of(schema).map(|role| role.name.as_str());
             let refusal = Refusal::not_found("role", name, known);
             if refusal.suggestion.is_some() {
@@ -167,7 +167,7 @@ pub(super) fn find_privilege<'a>(
     schema: Id,
     name: &str,
 ) -> Result<&'a Arc<Privilege>, Refusal> {
-    catalog.privileges_of(schema).find(|privilege| privilege.name == name).ok_or_else(|| {
+    catalog.privileges.named(schema, name).ok_or_else(|| {
         let known = catalog.privileges_of(schema).map(|privilege| privilege.name.as_str());
         Refusal::not_found("privilege", name, known)
     })
@@ -179,7 +179,7 @@ pub(super) fn find_module<'a>(
     schema: Id,
     name: &str,
 ) -> Result<&'a Arc<Module>, Refusal> {
-    catalog.modules_of(schema).find(|module| module.name == name).ok_or_else(|| {
+    catalog.modules.named(schema, name).ok_or_else(|| {
         let known = catalog.modules_of(schema).map(|module| module.name.as_str());
         Refusal::not_found("module", name, known).at_argument("p_module_name")
     })
@@ -191,7 +191,7 @@ pub(super) fn find_client<'a>(
     schema: Id,
     name: &str,
 ) -> Result<&'a Arc<Client>, Refusal> {
-    catalog.clients_of(schema).find(|client| client.name == name).ok_or_else(|| {
+    catalog.clients.named(schema, name).ok_or_else(|| {
         let known = catalog.clients_of(schema).map(|client| client.name.as_str());
         Refusal::not_found("client", name, known)
     })
