@@ -1,8 +1,9 @@
 //! The program: configuration, command line, HTTP. The only crate that wires the others together.
 //!
-//! Imports go one way: `cli` → `http` → `script` → `app` → `error` → `config`.
+//! Imports go one way: `cli` → `http` → `script` → `audit` → `app` → `error` → `config`.
 
 pub mod app;
+pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod error;

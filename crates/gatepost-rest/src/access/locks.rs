@@ -242,6 +242,17 @@ impl TemplateLocks {
         !locked && (unprotected || !self.candidates.openings.is_empty())
     }
 
+    /// The public entries that can let in a request with this method, by id.
+    pub fn public_entries(&self, method: Method) -> impl Iterator<Item = Id> {
+        let openings = self.candidates.openings.iter().map(|opening| &self.rules.openings[opening.index]);
+        openings.filter(move |opening| opening.methods.contains(&method)).map(|opening| opening.id)
+    }
+
+    /// Whether what neither a privilege nor a public entry covers is open to everybody.
+    pub fn open_if_uncovered(&self) -> bool {
+        self.rules.unprotected == Unprotected::Public
+    }
+
     /// Whether every request to the template is covered by some privilege.
     pub fn always_locked(&self) -> bool {
         self.candidates.locks.iter().chain(&self.candidates.seals).any(|lock| lock.always)

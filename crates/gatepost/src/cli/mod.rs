@@ -1,5 +1,6 @@
 //! The command line: one command a file. Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
 
+mod audit;
 mod catalog_url;
 mod check_config;
 mod copy_catalog;
@@ -69,6 +70,8 @@ enum Command {
     Export(export::Export),
     /// Say who may make a request, and why.
     Explain(explain::Explain),
+    /// List what to look at: public handlers, locks that nobody opens, old secrets.
+    Audit(audit::Audit),
     /// Get an access token from a token endpoint.
     Token(token::Token),
     /// Test REST sources and read their rows.
@@ -187,6 +190,7 @@ pub fn main() -> ExitCode {
         Command::Sql(command) => command.run(),
         Command::Export(command) => command.run(),
         Command::Explain(command) => command.run(),
+        Command::Audit(command) => command.run(),
         Command::Token(command) => command.run(),
         Command::Source(command) => command.run(),
         Command::CheckConfig(command) => command.run(),

@@ -1,5 +1,6 @@
 //! The command line, one command a file.
 
+mod audit;
 mod demo;
 mod explain;
 mod export;
