@@ -27,7 +27,7 @@ use tokio::sync::Semaphore;
 
 use failure::classify;
 pub use fetch::{Fetch, FetchFacts, ReadyCredential, ReadySource};
-use resolver::GuardedResolver;
+use resolver::{GuardedResolver, Lookup, of_the_system};
 use tokens::Tokens;
 pub use tokens::{GrantFacts, Token, TokenEndpoint};
 
@@ -97,6 +97,7 @@ pub struct Outbound {
     tokens: Tokens,
     budgets: Mutex<HashMap<Id, RetryBudget>>,
     random: fn() -> u64,
+    lookup: Lookup,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -117,6 +118,7 @@ impl Outbound {
             tokens: Tokens::default(),
             budgets: Mutex::default(),
             random,
+            lookup: of_the_system,
         }
     }
 
@@ -185,7 +187,7 @@ impl Outbound {
             None => Vec::new(),
         };
         let client = reqwest::Client::builder()
-            .dns_resolver(GuardedResolver::new(Arc::clone(&self.policy)))
+            .dns_resolver(GuardedResolver::new(Arc::clone(&self.policy), self.lookup))
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
             .no_proxy()

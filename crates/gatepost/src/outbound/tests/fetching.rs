@@ -56,9 +56,18 @@ impl Pair {
     }
 
     async fn rows(&self, definition: &str, generation: u64) -> Result<(usize, FetchFacts), SourceError> {
+        self.rows_at(definition, generation, || 0).await
+    }
+
+    async fn rows_at(
+        &self,
+        definition: &str,
+        generation: u64,
+        now_ms: fn() -> i64,
+    ) -> Result<(usize, FetchFacts), SourceError> {
         let ready = self.ready(definition, generation);
         let mut fetch =
-            Fetch::new(&self.outbound, ready, &Values::default(), &[], Window::default(), || 0).unwrap();
+            Fetch::new(&self.outbound, ready, &Values::default(), &[], Window::default(), now_ms).unwrap();
         let rows = fetch.all().await?;
         Ok((rows.len(), fetch.facts().clone()))
     }
@@ -242,6 +251,31 @@ async fn busy_api_is_asked_again_and_missing_rows_can_be_none() {
     assert_eq!(pair.rows("", 1).await.unwrap_err().code, Code::ApiNotFound);
     let empty = "[[on]]\nstatus = [404]\naction = \"empty\"\n";
     assert_eq!(pair.rows(empty, 1).await.unwrap().0, 0);
+}
+
+/// The wall clock is asked for dates in `Retry-After` only. A day ahead, nothing is waited for; a day behind, no longer
+/// than the fetch may take. Tokens stay what they are.
+#[tokio::test]
+async fn a_clock_that_is_set_moves_no_token_and_no_wait() {
+    const DATE: &str = "Wed, 21 Oct 2015 07:28:00 GMT";
+    const DATE_MS: i64 = 1_445_412_480_000;
+    const DAY_MS: i64 = 86_400_000;
+    let pair = Pair::start(|head, count| match (head.starts_with("POST"), count) {
+        (true, _) => token("t"),
+        (false, 1 | 3 | 5) => {
+            format!("HTTP/1.1 503 Busy\r\nRetry-After: {DATE}\r\nContent-Length: 0\r\n\r\n").into_bytes()
+        }
+        (false, _) => json("[{}]"),
+    })
+    .await;
+    let clocks: [fn() -> i64; 2] = [|| DATE_MS, || DATE_MS + DAY_MS];
+    for now_ms in clocks {
+        assert_eq!(pair.rows_at("", 1, now_ms).await.unwrap().1.requests, 2);
+    }
+    let soon = "limits = { max_time = \"20s\" }\n";
+    let error = pair.rows_at(soon, 1, || DATE_MS - DAY_MS).await.unwrap_err();
+    assert_eq!((error.code, error.status), (Code::ApiHttp(503), Some(503)));
+    assert_eq!((pair.count("POST /token"), pair.count("GET /api")), (1, 5));
 }
 
 /// No text of a failure holds the secret or the token, whatever the server repeats.
