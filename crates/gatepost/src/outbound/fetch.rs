@@ -320,10 +320,14 @@ impl Fetch {
 
     /// An answer that fails the fetch, with the beginning of its body for administrators.
     fn refusal(&self, code: Code, answer: &Answer, token: Option<&Token>) -> SourceError {
-        let secrets = self.ready.sign_in.iter().map(|sign_in| sign_in.secret.expose_secret());
-        let tokens = token.iter().map(|token| token.value.expose_secret()).collect::<Vec<_>>();
-        let redactor = Redactor::new(secrets.chain(tokens));
-        let body = redactor.text(&String::from_utf8_lossy(&answer.body));
+        let body = String::from_utf8_lossy(&answer.body);
+        let body = match &self.ready.sign_in {
+            None => body.into_owned(),
+            Some(ReadyCredential { credential, secret, .. }) => {
+                let token = token.map(|token| token.value.expose_secret());
+                Redactor::of_credential(credential, secret.expose_secret(), token).text(&body)
+            }
+        };
         let mut error = SourceError::new(code)
             .with_status(answer.status.as_u16())
             .with_host(super::host(&answer.url))

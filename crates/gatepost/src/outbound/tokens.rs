@@ -256,7 +256,8 @@ impl Outbound {
         let answer = self.call(call).await.map_err(of_token_endpoint)?;
         let asked = if endpoint.auth.scope.is_empty() { &client.scope } else { &endpoint.auth.scope };
         read_answer(answer.status, &answer.headers, &answer.body, asked).map_err(|failure| {
-            let redactor = Redactor::new([endpoint.secret.expose_secret()]);
+            let secret = endpoint.secret.expose_secret();
+            let redactor = Redactor::of_credential(&endpoint.credential, secret, None);
             let mut error = failure.error;
             error.detail = error.detail.map(|detail| redactor.text(&detail));
             error.host = endpoint.url.host_str().map(str::to_owned);
