@@ -20,7 +20,7 @@ use gatepost_sources::address::{ValidFor, follow_redirect};
 use gatepost_sources::definition::Id;
 use gatepost_sources::egress::EgressPolicy;
 use gatepost_sources::error::{Code, SourceError};
-use gatepost_sources::retry::RetryBudget;
+use gatepost_sources::retry::{CONTAINS_BYTES_MAX, RetryBudget};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use reqwest::Url;
 use tokio::sync::Semaphore;
@@ -39,6 +39,9 @@ pub const HOP_HEADER: &str = "gatepost-hop";
 
 /// Kinds of connections (trusted certificates, time to connect) that are kept; beyond it all start anew.
 const CLIENTS_MAX: usize = 64;
+
+/// How much of an answer that is no success is read: as much as rules look at.
+const REFUSAL_BYTES_MAX: u64 = CONTAINS_BYTES_MAX as u64;
 
 /// How long a request waits for others to the same server.
 const TURN_WAIT: Duration = Duration::from_secs(10);
@@ -79,7 +82,7 @@ pub struct Answer {
     pub status: StatusCode,
     /// Its headers.
     pub headers: HeaderMap,
-    /// Its body, decompressed.
+    /// Its body, decompressed; its beginning only, when the status is no success.
     pub body: Bytes,
     /// The URL that gave it, after redirects.
     pub url: Url,
@@ -232,8 +235,12 @@ async fn follow(
             redirects += 1;
             continue;
         }
-        let body =
-            read_body(response, call.bytes_max).await.map_err(|error| error.with_status(status.as_u16()))?;
+        let body = if status.is_success() {
+            let body = read_body(response, call.bytes_max).await;
+            body.map_err(|error| error.with_status(status.as_u16()))?
+        } else {
+            read_beginning(response, call.bytes_max.min(REFUSAL_BYTES_MAX)).await
+        };
         return Ok(Answer { status, headers, body, url, elapsed: started.elapsed() });
     }
 }
@@ -253,6 +260,17 @@ async fn read_body(mut response: reqwest::Response, most: u64) -> Result<Bytes, 
         body.extend_from_slice(&chunk);
     }
     Ok(body.freeze())
+}
+
+/// Takes the beginning of a body that no rows are in. How it ends does not matter: the status says what it is.
+async fn read_beginning(mut response: reqwest::Response, most: u64) -> Bytes {
+    let mut body = BytesMut::new();
+    while (body.len() as u64) < most {
+        let Ok(Some(chunk)) = response.chunk().await else { break };
+        body.extend_from_slice(&chunk);
+    }
+    body.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+    body.freeze()
 }
 
 fn host(url: &Url) -> String {

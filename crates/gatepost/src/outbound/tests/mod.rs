@@ -260,6 +260,25 @@ async fn large_and_compressed_bodies_end_at_the_limit() {
     }
 }
 
+/// The status says what it is: neither a long body nor one that breaks hides it.
+#[tokio::test]
+async fn a_refusal_is_known_by_its_status_whatever_its_body_does() {
+    let peer = Peer::start(|head| {
+        let body = vec![b'x'; 1 << 20];
+        let length = if head.starts_with("GET /cut") { 2 << 20 } else { body.len() };
+        let head = format!("HTTP/1.1 500 Oops\r\nContent-Length: {length}\r\n\r\n");
+        [head.as_bytes(), &body].concat()
+    })
+    .await;
+    let outbound = on_loopback();
+    for path in ["/large", "/cut"] {
+        let url = peer.url(path);
+        let answer = outbound.call(call(&url, &everywhere_of(&url))).await.unwrap();
+        assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR, "{path}");
+        assert!(answer.body.len() as u64 <= REFUSAL_BYTES_MAX, "{path}");
+    }
+}
+
 #[tokio::test]
 async fn silent_closed_and_cut_connections_have_codes_of_their_own() {
     let outbound = on_loopback();
