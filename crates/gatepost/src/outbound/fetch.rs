@@ -238,7 +238,11 @@ impl Fetch {
 
     async fn token(&mut self) -> Result<Option<Token>, SourceError> {
         let Some(endpoint) = self.endpoint() else { return Ok(None) };
-        let token = self.outbound.token(endpoint).await?;
+        let Ok(token) = tokio::time::timeout(self.time_left(), self.outbound.token(endpoint)).await else {
+            let error = SourceError::new(Code::TokenTimeout).with_host(super::host(&endpoint.url));
+            return Err(error.with_detail("the time of the fetch is over"));
+        };
+        let token = token?;
         self.facts.token_fetched |= token.fetched.is_some();
         Ok(Some(token))
     }

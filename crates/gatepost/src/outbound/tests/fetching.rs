@@ -138,6 +138,24 @@ async fn token_server_in_trouble_is_asked_again() {
     assert_eq!(pair.count("POST /token"), 3);
 }
 
+/// A token request by itself may take ten seconds. The time of the fetch is the time of all that it takes.
+#[tokio::test]
+async fn silent_token_endpoint_costs_no_more_than_the_time_of_the_fetch() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let silent_url = format!("http://{}/token", silent.local_addr().unwrap());
+    let pair = Pair::start(|_, _| json("[{}]")).await;
+    let mut ready = pair.ready("limits = { max_time = \"300ms\" }\n", 1);
+    let endpoint = ready.sign_in.as_mut().unwrap().endpoint.as_mut().unwrap();
+    endpoint.url = silent_url.parse().unwrap();
+    endpoint.valid_for = ValidFor::of_urls([silent_url.as_str()]);
+    let begun = Instant::now();
+    let fetch = Fetch::new(&pair.outbound, ready, &Values::default(), &[], Window::default(), || 0);
+    let error = fetch.unwrap().all().await.unwrap_err();
+    assert_eq!(error.code, Code::TokenTimeout, "{error:?}");
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    assert_eq!(pair.count("GET /api"), 0);
+}
+
 #[tokio::test]
 async fn wrong_client_is_not_asked_for_again_and_tells_no_secret() {
     let pair = Pair::start(|_, _| {
