@@ -148,6 +148,25 @@ async fn rows_are_those_of_the_api() {
     assert!(lines.len() == 4 && lines[1].starts_with("7782,CLARK,MANAGER,1981-06-09,2450"), "{csv}");
 }
 
+/// The demo's second source signs in in another way, with a token for one privilege, and has pages by offset.
+#[tokio::test]
+async fn second_source_of_the_demo_is_read_in_other_ways() {
+    let intranet = Intranet::start(CONFIG).await;
+    let url = intranet.rows_url.replace("hr_employees", "hr_departments");
+    assert_eq!(get(&url, None).await.status(), StatusCode::UNAUTHORIZED);
+    let rows: Value = get(&url, Some(&intranet.token)).await.json().await.unwrap();
+    let numbers: Vec<_> =
+        rows["items"].as_array().unwrap().iter().map(|row| row["deptno"].as_u64().unwrap()).collect();
+    assert_eq!(numbers, [10, 20, 30, 40], "{rows}");
+    let (code, shown) = intranet.source(&["test", "hr_departments"]);
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(shown.contains("hr.read"), "{shown}");
+    // Without the privilege there is no token for it.
+    intranet.server.sql("hr", "begin ords_security.revoke_client_role('intranet', 'hr_reader'); end;");
+    let (code, shown) = intranet.source(&["test", "hr_departments"]);
+    assert_eq!(code, Some(1), "{shown}");
+}
+
 fn names(rows: &Value) -> Vec<&str> {
     rows["items"].as_array().unwrap().iter().map(|row| row["ename"].as_str().unwrap()).collect()
 }
