@@ -1,5 +1,15 @@
 //! The consumer half, over the wire: the demo's schema intranet calls the API of schema hr at the same server.
 
+mod consumer;
+mod faults;
+mod obligations;
+mod paginators;
+mod peer;
+mod reach;
+mod secrecy;
+mod signing_in;
+mod tokens;
+
 use reqwest::StatusCode;
 use serde_json::Value;
 
