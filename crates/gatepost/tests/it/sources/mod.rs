@@ -2,6 +2,7 @@
 
 mod consumer;
 mod faults;
+mod foreign;
 mod obligations;
 mod paginators;
 mod peer;

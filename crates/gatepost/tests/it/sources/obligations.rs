@@ -19,6 +19,7 @@
 //! | CAL-05 | the secret is replaced while 50 calls run | `cal_05_no_call_after_an_edit_uses_the_old_token` |
 //! | CAL-06 | the vectors of Basic, sent | `basic_headers_match_the_vectors` |
 //! | CAL-06 | the vectors of Basic, read | `tok_06_basic_is_split_at_the_first_colon_and_form_decoded` |
+//! | CAL-06 | a server that nobody here wrote decodes them | `cal_20_a_foreign_token_server_gives_tokens_for_its_api` |
 //! | CAL-07 | redirects of the API: header, query, bearer, Referer | `cal_07_no_redirect_takes_a_secret_elsewhere` |
 //! | CAL-07 | redirects of the token endpoint | `cal_07_no_redirect_of_a_token_endpoint_is_followed` |
 //! | CAL-07 | redirects within the server | `cal_07_redirects_within_the_server_are_followed_a_few_times` |
@@ -55,6 +56,8 @@
 //! | CAL-18 | none left out | `cal_18_no_paginator_is_left_out` |
 //! | CAL-19 | each way to sign in | `cal_19_each_way_to_sign_in_opens_its_door` |
 //! | CAL-19 | and no other | `cal_19_nobody_gets_in_without_or_with_another_secret` |
+//! | CAL-20 | a token server of others | `cal_20_a_foreign_token_server_gives_tokens_for_its_api` |
+//! | CAL-20 | an API of others | `cal_20_a_foreign_api_is_read_page_by_page` |
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -62,7 +65,7 @@ use std::path::Path;
 use crate::oauth::functions;
 
 /// How many there are.
-const LAST: u32 = 19;
+const LAST: u32 = 20;
 
 /// The tests of each id, from the table above.
 fn table() -> BTreeMap<&'static str, Vec<&'static str>> {
