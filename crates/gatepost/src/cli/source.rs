@@ -93,9 +93,9 @@ fn parse_parameter(text: &str) -> Result<(String, String), String> {
 }
 
 impl Source {
-    /// The installation is opened, and closed, outside of the runtime: its stores may have runtimes of their own.
     pub(super) fn run(self) -> anyhow::Result<()> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        // The catalog waits for its own runtime, so that it is opened and closed outside of this one.
         match self.action {
             Action::Test(test) => {
                 let (app, source) = test.named.find()?;

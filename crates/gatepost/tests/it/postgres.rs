@@ -23,6 +23,9 @@ fsync = off
 full_page_writes = off
 max_connections = 200
 shared_buffers = 64MB
+min_wal_size = 2MB
+max_wal_size = 64MB
+wal_keep_size = 64MB
 log_min_messages = warning
 ";
 
@@ -58,8 +61,14 @@ impl Cluster {
         fs::write(&password_file, PASSWORD).unwrap();
         fs::set_permissions(&password_file, fs::Permissions::from_mode(0o644)).unwrap();
         let mut cluster = Self { folder, port: 0 };
-        let options =
-            ["--auth=scram-sha-256", "--username=postgres", "--encoding=UTF8", "--locale=C", "--no-sync"];
+        let options = [
+            "--auth=scram-sha-256",
+            "--username=postgres",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--no-sync",
+            "--wal-segsize=1",
+        ];
         let mut initdb = tool("initdb");
         initdb.arg("-D").arg(cluster.data()).args(options).arg("--pwfile").arg(&password_file);
         run(&mut initdb);

@@ -25,7 +25,7 @@ const fn limited(path: &'static str, lines: &'static str, ends: (u16, &'static s
     Fault { path, lines, ends, requests: 1 }
 }
 
-const SOON: &str = "timeout = { total = \"500ms\" }\n";
+const SOON: &str = "timeout = { total = \"1500ms\" }\n";
 const SMALL: &str = "limits = { max_bytes = \"1MiB\" }\n";
 
 /// Defines a source for each, and asks each for rows.
