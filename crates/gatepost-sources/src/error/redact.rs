@@ -9,6 +9,9 @@ use crate::token;
 /// What stands for a secret.
 const REDACTED: &str = "[redacted]";
 
+/// So much of the beginning of a secret is enough to take what there is of it: a text may have been cut.
+const BEGINNING_MIN: usize = 12;
+
 /// Shorter values are no secrets worth the name, and would tear ordinary texts apart.
 const LENGTH_MIN: usize = 4;
 
@@ -65,6 +68,9 @@ impl Redactor {
                 redacted = redacted.replace(secret, REDACTED);
             }
         }
+        for secret in &self.0 {
+            redacted = without_beginnings(redacted, secret);
+        }
         redacted
     }
 
@@ -85,6 +91,20 @@ impl Redactor {
         }
         self.text(plain.as_str())
     }
+}
+
+/// Takes out what is left of a secret that was cut.
+fn without_beginnings(text: String, secret: &str) -> String {
+    let Some(beginning) = secret.get(..BEGINNING_MIN) else { return text };
+    let (mut kept, mut rest) = (String::new(), text.as_str());
+    while let Some(at) = rest.find(beginning) {
+        let common = rest[at..].chars().zip(secret.chars()).take_while(|(one, other)| one == other);
+        let end = at + common.map(|(c, _)| c.len_utf8()).sum::<usize>();
+        kept.push_str(&rest[..at]);
+        kept.push_str(REDACTED);
+        rest = &rest[end..];
+    }
+    if kept.is_empty() { text } else { kept + rest }
 }
 
 impl std::fmt::Debug for Redactor {
@@ -157,6 +177,20 @@ mod tests {
     fn a_secret_within_another_leaves_no_rest() {
         let redactor = Redactor::new(["token-1", "token-12345"]);
         assert_eq!(redactor.text("token-12345 token-1"), "[redacted] [redacted]");
+    }
+
+    #[test]
+    fn what_is_left_of_a_secret_that_was_cut_goes_too() {
+        let redactor = Redactor::new(["a-token-of-some-length\u{e9}"]);
+        for (text, redacted) in [
+            ("keys a-token-of-some-l\u{2026}, b", "keys [redacted]\u{2026}, b"),
+            ("a-token-of-s", "[redacted]"),
+            ("a-token-of-s a-token-of-some-length\u{e9}", "[redacted] [redacted]"),
+            ("a-token-of", "a-token-of"),
+            ("another-token-of-some-length", "another-token-of-some-length"),
+        ] {
+            assert_eq!(redactor.text(text), redacted);
+        }
     }
 
     #[test]

@@ -71,6 +71,7 @@ async fn cal_15_what_is_no_json_is_not_taken_for_rows() {
             fault("empty", (502, "api_not_json"), 1),
             fault("no-utf8", (502, "api_not_json"), 1),
             fault("unknown-encoding", (502, "api_not_json"), 1),
+            fault("wrong-encoding", (502, "api_aborted"), 3),
             // A connection that breaks is tried again.
             fault("cut-body", (502, "api_aborted"), 3),
         ],

@@ -59,13 +59,20 @@ fn definitions(consumer: &Consumer, peer: &Peer) -> (String, Vec<String>) {
                 &format!("{arguments}, p_secret => '{secret}'"),
             ));
             let door = name.split('_').next().unwrap();
-            for (end, path) in [
-                ("door", format!("doors/{door}")),
-                ("echo", "faults/echo".to_owned()),
-                ("cut", "faults/cut-body".to_owned()),
+            for (end, path, keys) in [
+                ("door", format!("doors/{door}"), ""),
+                ("echo", "faults/echo".to_owned(), ""),
+                ("keys", "faults/echo-keys".to_owned(), "[rows]\nselect = \"/items\"\n"),
+                (
+                    "link",
+                    "faults/echo-link".to_owned(),
+                    "[pagination]\ntype = \"next_url\"\nnext = \"/next\"\n[rows]\nselect = \"/items\"\n",
+                ),
+                ("cut", "faults/cut-body".to_owned(), ""),
             ] {
                 let source = format!("{credential}_{end}");
-                let definition = format!("path = \"{path}\"\n[rows]\n{N}");
+                let keys = if keys.is_empty() { "[rows]\n" } else { keys };
+                let definition = format!("path = \"{path}\"\n{keys}{N}");
                 calls.push_str(&consumer.source(&source, Some((&credential, token_path)), &definition));
                 names.push(source);
             }
@@ -96,7 +103,7 @@ async fn cal_12_nothing_secret_is_written_wherever_a_call_fails() {
         }
     }
     // The doors whose secret is right, in three forms.
-    assert!(good >= 7 * 3 && bad >= 7 * 3 * 3, "{good} {bad}");
+    assert!(good >= 7 * 3 && bad >= 7 * 3 * 8, "{good} {bad}");
     for token in peer.tokens() {
         hidden.add("a token", &token);
     }
@@ -130,7 +137,9 @@ async fn cal_12_nothing_secret_is_written_wherever_a_call_fails() {
     }
     let server = &consumer.intranet.server;
     let log = server.log_text();
-    assert!(log.contains("you sent"), "what the other side said is logged");
+    for said in ["you sent", "not a URL: http://[", "there are the keys"] {
+        assert!(log.contains(said), "what the other side said is logged: {said}");
+    }
     hidden.assert_absent("the server's standard output", server.printed().as_bytes());
     hidden.assert_absent("the server's log", log.as_bytes());
     hidden.assert_absent_from_stores(folder);

@@ -35,6 +35,10 @@ pub(super) async fn answer(known: &Known, name: &str, asked: &Asked, count: usiz
         "deep" => json(format!("{}{}", "[".repeat(200_000), "]".repeat(200_000))),
         "no-rows" => json("{\"rows\":[]}"),
         "no-list" => json("{\"items\":{\"a\":1}}"),
+        "echo-keys" => json(value!({ credentials(asked): 1 }).to_string()),
+        "echo-link" => {
+            json(value!({ "items": [{}], "next": format!("http://[{}", credentials(asked)) }).to_string())
+        }
         "echo" => with_status(json(echo(asked)), "400"),
         // To where the query says.
         "redirect" => to(&asked.query("to").unwrap_or_default(), "302"),
@@ -100,6 +104,12 @@ fn echo(asked: &Asked) -> String {
     let authorization = asked.header("authorization");
     value!({ "you sent": [authorization, asked.header("x-api-key"), asked.target, asked.body], "headers": headers.collect::<Vec<_>>() })
         .to_string()
+}
+
+/// What signed in.
+fn credentials(asked: &Asked) -> String {
+    let query = asked.query("api_key").unwrap_or_default();
+    format!("{}{}{query}", asked.header("authorization"), asked.header("x-api-key"))
 }
 
 /// Spaces without end.
