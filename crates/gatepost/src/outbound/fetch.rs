@@ -1,6 +1,6 @@
 //! Fetching the rows of a source: requests, tokens, retries and pages, one page in memory at a time.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gatepost_sources::address::ValidFor;
@@ -326,12 +326,12 @@ impl Fetch {
             time_left: self.time_left(),
             random: self.outbound.random(),
         };
-        let mut budgets = self.outbound.budgets.lock().unwrap_or_else(PoisonError::into_inner);
-        let budget = budgets.entry(self.ready.server.id).or_default();
-        if tries == 1 {
-            budget.note_request();
-        }
-        decide(&self.ready.source.on, &attempt, budget)
+        self.outbound.with_budget(self.ready.server.id, |budget| {
+            if tries == 1 {
+                budget.note_request();
+            }
+            decide(&self.ready.source.on, &attempt, budget)
+        })
     }
 
     /// An answer that fails the fetch, with the beginning of its body for administrators.

@@ -40,6 +40,9 @@ pub const HOP_HEADER: &str = "gatepost-hop";
 /// Kinds of connections (trusted certificates, time to connect) that are kept; beyond it all start anew.
 const CLIENTS_MAX: usize = 64;
 
+/// Remote servers whose turns and retries are remembered; those that were dropped are never asked again.
+const SERVERS_MAX: usize = 1_024;
+
 /// How much of an answer that is no success is read: as much as rules look at.
 const REFUSAL_BYTES_MAX: u64 = CONTAINS_BYTES_MAX as u64;
 
@@ -166,8 +169,21 @@ impl Outbound {
         })
     }
 
+    /// How many retries a server still gets, under the lock of all.
+    fn with_budget<T>(&self, server: Id, act: impl FnOnce(&mut RetryBudget) -> T) -> T {
+        let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
+        if budgets.len() >= SERVERS_MAX && !budgets.contains_key(&server) {
+            budgets.clear();
+        }
+        act(budgets.entry(server).or_default())
+    }
+
     fn turn(&self, server: Id) -> Arc<Semaphore> {
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        if turns.len() >= SERVERS_MAX {
+            // Nobody has or waits for a turn at the others.
+            turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+        }
         let new = || Arc::new(Semaphore::new(self.requests_per_server));
         Arc::clone(turns.entry(server).or_insert_with(new))
     }

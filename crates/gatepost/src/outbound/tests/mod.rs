@@ -364,6 +364,23 @@ async fn certificates_are_checked_and_failures_named() {
     assert_eq!(error.code, Code::TlsFailed, "{error:?}");
 }
 
+/// Servers come and go with definitions. What is remembered of them does not grow with those that are gone, and whoever
+/// has a turn keeps it.
+#[tokio::test]
+async fn what_is_remembered_of_servers_has_a_bound() {
+    let outbound = Outbound::new(EgressPolicy::default(), 1, || 7);
+    let taken = outbound.turn(1).acquire_owned().await.unwrap();
+    for server in 2..5 * SERVERS_MAX as Id {
+        outbound.turn(server);
+        outbound.with_budget(server, RetryBudget::note_request);
+    }
+    assert!(outbound.turns.lock().unwrap().len() <= SERVERS_MAX + 1);
+    assert!(outbound.budgets.lock().unwrap().len() <= SERVERS_MAX);
+    assert!(outbound.turn(1).try_acquire().is_err());
+    drop(taken);
+    assert!(outbound.turn(1).try_acquire().is_ok());
+}
+
 /// Requests to one server wait for each other; those to another do not.
 #[tokio::test]
 async fn requests_to_one_server_are_limited() {
