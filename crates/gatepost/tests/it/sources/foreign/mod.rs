@@ -27,7 +27,9 @@ fn works(program: &str, arguments: &[&str]) -> bool {
 
 /// Sees that programs of the system are there, installing their packages if they are not and that can be done.
 fn need(what: &str, packages: &[&str], is_there: impl Fn() -> bool) {
-    if is_there() || (install(packages).is_some() && is_there()) {
+    // One after the other: where Node.js brings npm along, the package of npm cannot stand beside it.
+    let mut installed = packages.iter().map(|package| install(&[package]).is_some() && is_there());
+    if is_there() || installed.any(|enough| enough) {
         return;
     }
     let packages = packages.join(" ");
