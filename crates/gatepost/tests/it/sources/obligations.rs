@@ -1,7 +1,7 @@
 //! What a caller of other people's APIs owes them and its own users, and which tests keep it.
 //!
 //! The ids are those of the project's checklist of the consumer half, in its order; from CAL-15 on they are those of
-//! the tests' own API and of servers that nobody here wrote. A test of the wire carries the id in its name; where a rule
+//! the tests' own API, of servers that nobody here wrote and of the guarded client. A test of the wire carries the id in its name; where a rule
 //! is kept by a test beside the code, that one is listed.
 //!
 //! | id | part | test |
@@ -58,6 +58,8 @@
 //! | CAL-19 | and no other | `cal_19_nobody_gets_in_without_or_with_another_secret` |
 //! | CAL-20 | a token server of others | `cal_20_a_foreign_token_server_gives_tokens_for_its_api` |
 //! | CAL-20 | an API of others | `cal_20_a_foreign_api_is_read_page_by_page` |
+//! | CAL-21 | values of callers stay values | `cal_21_no_value_of_a_caller_changes_what_is_called` |
+//! | CAL-22 | no proxy | `cal_22_no_proxy_of_the_environment_is_used` |
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -65,7 +67,7 @@ use std::path::Path;
 use crate::oauth::functions;
 
 /// How many there are.
-const LAST: u32 = 20;
+const LAST: u32 = 22;
 
 /// The tests of each id, from the table above.
 fn table() -> BTreeMap<&'static str, Vec<&'static str>> {

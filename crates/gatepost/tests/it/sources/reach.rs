@@ -1,7 +1,10 @@
-//! Where calls may go: what the operator forbids, and what a credential is valid for.
+//! Where calls may go: what the operator forbids, what a credential is valid for, and what callers cannot change.
 
 use super::consumer::{Consumer, N};
-use super::peer::Peer;
+use super::peer::{Peer, Raw, RawPeer};
+use super::{CONFIG, Intranet};
+use crate::client::get;
+use crate::server::{TestServer, gatepost};
 
 #[tokio::test]
 async fn cal_08_no_definition_reaches_what_the_operator_forbids() {
@@ -67,4 +70,71 @@ async fn cal_09_a_secret_goes_to_the_urls_that_it_is_valid_for() {
             assert_eq!(peer.asked().len(), before, "{url}");
         }
     }
+}
+
+/// What callers send stays a value: it fills its segment, its parameter, its header, and nothing beside.
+#[tokio::test]
+async fn cal_21_no_value_of_a_caller_changes_what_is_called() {
+    let (consumer, peer) = (Consumer::new("cal_21").await, Peer::start());
+    let params: String = [("id", "path", ""), ("v", "query", ""), ("h", "header", "send = \"X-Value\"\n")]
+        .map(|(name, place, send)| format!("[[param]]\nname = \"{name}\"\nin = \"{place}\"\n{send}"))
+        .concat();
+    let definition = format!("path = \"faults/echo/{{id}}/end\"\n{params}[rows]\n{N}");
+    let calls = [consumer.remote(&peer.base_url), consumer.source("s", None, &definition)];
+    consumer.define(&calls.concat(), "s").await;
+    let ask = async |id: &str, v: &str, h: &str| {
+        let pairs = [("id", id), ("v", v), ("h", h)];
+        let url = reqwest::Url::parse_with_params("http://x/", pairs).unwrap();
+        consumer.get("s", &format!("?{}", url.query().unwrap())).await
+    };
+    for (id, v, h) in [
+        ("", "x", "x"),
+        (".", "x", "x"),
+        ("..", "x", "x"),
+        ("a/../b", "x", "x"),
+        ("..\\b", "x", "x"),
+        ("x", "x", "a\r\nX-Injected: yes"),
+        ("x", "x", "a\0b"),
+    ] {
+        let (status, body) = ask(id, v, h).await;
+        assert_eq!(status.as_u16(), 400, "{id:?} {h:?}: {body}");
+    }
+    assert!(peer.asked().is_empty(), "{:?}", peer.asked());
+    for value in ["a/b", "a?b=c", "a#b", "%2e%2e", "a&v=2", "//evil.example/", "@evil.example", "\u{fc}"] {
+        let before = peer.asked().len();
+        assert_eq!(ask(value, value, "x").await.0.as_u16(), 502, "the API knows no such path");
+        let asked = peer.asked();
+        assert_eq!(asked.len(), before + 1);
+        let (path, query) = asked[before].target.split_once('?').unwrap();
+        let segments: Vec<_> = path.split('/').collect();
+        assert!(matches!(segments[..], ["", "faults", "echo", _, "end"]), "{path}");
+        let decoded = percent_encoding::percent_decode_str(segments[3]).decode_utf8().unwrap();
+        assert_eq!(decoded, value);
+        assert_eq!(query.matches('&').count() + query.matches('#').count(), 0, "{query}");
+        assert_eq!(asked[before].header("x-value"), "x");
+        // So that installations that call each other come to an end.
+        assert_eq!(asked[before].header("gatepost-hop"), "1");
+    }
+}
+
+/// A proxy would resolve and dial by itself, where no policy sees it.
+#[tokio::test]
+async fn cal_22_no_proxy_of_the_environment_is_used() {
+    let intranet = Intranet::start(CONFIG).await;
+    let Intranet { server, token, rows_url, folder } = intranet;
+    let address = server.address();
+    server.stop();
+    let proxy = RawPeer::start(Raw::Closed);
+    let mut demo = gatepost(&["demo", "--listen", &address, "--data", folder.path().to_str().unwrap()]);
+    for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"] {
+        demo.env(name, proxy.base_url());
+    }
+    for name in ["NO_PROXY", "no_proxy"] {
+        demo.env_remove(name);
+    }
+    let server = TestServer::spawn(folder.path(), demo);
+    assert_eq!(server.address(), address);
+    let answer = get(&rows_url, Some(&token)).await;
+    assert_eq!(answer.status().as_u16(), 200, "{}", answer.text().await.unwrap());
+    assert_eq!(proxy.accepted(), 0);
 }
