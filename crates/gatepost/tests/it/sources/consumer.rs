@@ -1,6 +1,6 @@
 //! Sources of one test at a server that many tests share, and what callers get of them.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -68,8 +68,12 @@ impl Consumer {
         format!("gatepost.define_rest_source('{}_{name}', '{}');\n", self.name, text.replace('\'', "''"))
     }
 
-    /// Runs these calls as one block.
+    /// Runs these calls as one block. One test at a time: a block gives up when others change the catalog twice while
+    /// it runs.
     pub(super) fn run(&self, calls: &str) {
+        static TURN: Mutex<()> = Mutex::new(());
+        // A test that failed within leaves nothing behind that the next one minds.
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         sql(&self.server().folder, "intranet", &format!("begin {calls} end;"));
     }
 

@@ -127,6 +127,10 @@ async fn cal_05_no_call_after_an_edit_uses_the_old_token() {
         }
     };
     let edit = async {
+        crate::process::eventually_async("fifty callers are under way", async || {
+            peer.asked_for("doors/oauth2").len() > 50
+        })
+        .await;
         peer.change_secret("another-secret-of-the-tests");
         let name = "cal_05_c0";
         tokio::task::block_in_place(|| {
