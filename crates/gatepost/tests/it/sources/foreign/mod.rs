@@ -10,7 +10,8 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
 
 use crate::folder::root;
 use crate::postgres::install;
@@ -73,31 +74,37 @@ fn run_installer(command: &mut Command, folder: &Path) {
 struct Running {
     child: Child,
     log: PathBuf,
+    lines: Receiver<String>,
 }
 
 impl Running {
     fn start(command: &mut Command, log: PathBuf) -> Self {
         let errors = fs::File::create(&log).unwrap();
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors);
-        let child = command.spawn().unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
-        let running = Self { child, log };
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
+        let stdout = child.stdout.take().unwrap();
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            // Read to the end, whoever listens: a full pipe would stop the server.
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                let _ = sender.send(line);
+            }
+        });
+        let running = Self { child, log, lines };
         fs::write(running.known(), "").unwrap();
         running
     }
 
     /// The first line that it prints with this beginning, without it.
-    fn wait_for_line(&mut self, begin: &'static str) -> String {
-        let stdout = self.child.stdout.take().unwrap();
-        let (sender, found) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
-            // Read to the end: a full pipe would stop the server.
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                if let Some(rest) = line.strip_prefix(begin) {
-                    let _ = sender.send(rest.to_owned());
-                }
+    fn wait_for_line(&self, begin: &str) -> String {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let line = self.lines.recv_timeout(until.saturating_duration_since(Instant::now()));
+            let line = line.unwrap_or_else(|_| panic!("no `{begin}`: {}", self.said()));
+            if let Some(rest) = line.strip_prefix(begin) {
+                return rest.to_owned();
             }
-        });
-        found.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no `{begin}`: {}", self.said()))
+        }
     }
 
     fn said(&self) -> String {

@@ -39,7 +39,7 @@ async fn cal_20_a_foreign_token_server_gives_tokens_for_its_api() {
     let folder = Folder::new("oidc-provider");
     let mut node = Command::new("node");
     node.arg(installed().join("server.mjs")).env("ID", CLIENT_ID).env("SECRET", SECRET);
-    let mut server = Running::start(&mut node, folder.path().join("log"));
+    let server = Running::start(&mut node, folder.path().join("log"));
     let base_url = format!("http://127.0.0.1:{}", server.wait_for_line("ready "));
 
     let consumer = Consumer::new("cal_20_oidc").await;
