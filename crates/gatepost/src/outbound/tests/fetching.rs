@@ -1,5 +1,7 @@
 //! Tokens and pages: who asks how often, and what happens when servers change their mind.
 
+use std::sync::atomic::AtomicBool;
+
 use gatepost_sources::definition::{Credential, Oauth2Client, RemoteServer, RestSource, ServerKind, SignIn};
 use gatepost_sources::paging::{Truncation, Window};
 use gatepost_sources::template::Values;
@@ -154,6 +156,37 @@ async fn silent_token_endpoint_costs_no_more_than_the_time_of_the_fetch() {
     assert_eq!(error.code, Code::TokenTimeout, "{error:?}");
     assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
     assert_eq!(pair.count("GET /api"), 0);
+}
+
+/// A source with little time gets its token with the next call, and whoever waits gets it without another request.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn caller_who_goes_away_leaves_the_token_to_the_others() {
+    static ANSWER: AtomicBool = AtomicBool::new(false);
+    let pair = Pair::start(|head, _| {
+        if head.starts_with("GET") {
+            return json("[{}]");
+        }
+        // Not for ever, so that a test that failed comes to its end.
+        for _ in 0..2_000 {
+            if ANSWER.load(Ordering::SeqCst) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        token("t")
+    })
+    .await;
+    let error = pair.rows("limits = { max_time = \"200ms\" }\n", 1).await.unwrap_err();
+    assert_eq!(error.code, Code::TokenTimeout, "{error:?}");
+    let answered = async {
+        // The others wait already.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        ANSWER.store(true, Ordering::SeqCst);
+    };
+    let waiting = futures_util::future::join_all((0..20).map(|_| pair.rows("", 1)));
+    let (rows, ()) = futures_util::future::join(waiting, answered).await;
+    assert!(rows.into_iter().all(|rows| rows.unwrap().0 == 1));
+    assert_eq!((pair.count("POST /token"), pair.count("GET /api")), (1, 20));
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | CAL-01 | 200 callers, no token yet: one token request | `cal_01_two_hundred_callers_make_one_token_request` |
 //! | CAL-01 | the same beside the code | `two_hundred_callers_share_one_token_request` |
+//! | CAL-01 | the caller who asks for it goes away | `caller_who_goes_away_leaves_the_token_to_the_others` |
 //! | CAL-01 | at its end: one more | `cal_01_at_its_end_a_token_is_asked_for_once_more` |
 //! | CAL-02 | the token endpoint answers 500 twice, then 200 | `cal_02_a_token_endpoint_in_trouble_is_asked_three_times` |
 //! | CAL-03 | `expires_in` absent, a text, 0, below it, 10^12 | `cal_03_odd_lifetimes_are_read_or_a_token_is_used_once` |
