@@ -3,9 +3,14 @@
 use url::Url;
 
 use crate::definition::wire::is_secret_name;
+use crate::definition::{Credential, SignIn};
+use crate::token;
 
 /// What stands for a secret.
 const REDACTED: &str = "[redacted]";
+
+/// So much of the beginning of a secret is enough to take what there is of it: a text may have been cut.
+const BEGINNING_MIN: usize = 12;
 
 /// Shorter values are no secrets worth the name, and would tear ordinary texts apart.
 const LENGTH_MIN: usize = 4;
@@ -14,14 +19,40 @@ const LENGTH_MIN: usize = 4;
 pub struct Redactor(Vec<String>);
 
 impl Redactor {
-    /// Knows these values, in the spellings in which they travel: as they are, form-encoded, and escaped in JSON.
+    /// Knows a credential's secret, also within the value of Basic that it makes, and tokens that were had by it.
+    pub fn of_credential<'s>(
+        credential: &Credential,
+        secret: &str,
+        tokens: impl IntoIterator<Item = &'s str>,
+    ) -> Self {
+        let pairs = match &credential.sign_in {
+            SignIn::Basic { username } => vec![(username.clone(), secret.to_owned())],
+            SignIn::Oauth2ClientCredentials(client) => vec![
+                (client.client_id.clone(), secret.to_owned()),
+                (token::form_encode(&client.client_id), token::form_encode(secret)),
+            ],
+            SignIn::Bearer | SignIn::Header { .. } | SignIn::Query { .. } => Vec::new(),
+        };
+        let basic = |(id, secret): &(String, String)| {
+            let value = token::basic(id, secret);
+            value.to_str().unwrap_or_default().trim_start_matches("Basic ").to_owned()
+        };
+        let mut known: Vec<String> = pairs.iter().map(basic).collect();
+        known.push(secret.to_owned());
+        known.extend(tokens.into_iter().map(str::to_owned));
+        Self::new(known.iter().map(String::as_str))
+    }
+
+    /// Knows these values, in the spellings in which they travel: as they are, form-encoded, and escaped in JSON, with
+    /// and without escapes for slashes.
     pub fn new<'s>(secrets: impl IntoIterator<Item = &'s str>) -> Self {
         let mut spellings = Vec::new();
         for secret in secrets.into_iter().filter(|secret| secret.len() >= LENGTH_MIN) {
-            let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+            let form = token::form_encode(secret);
             let percent = form.replace('+', "%20");
             let json = serde_json::Value::from(secret).to_string();
-            spellings.extend([secret.to_owned(), form, percent, json[1..json.len() - 1].to_owned()]);
+            let json = json[1..json.len() - 1].to_owned();
+            spellings.extend([secret.to_owned(), form, percent, json.replace('/', "\\/"), json]);
         }
         // The longest first, so that one that has another within it goes as a whole.
         spellings.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
@@ -36,6 +67,9 @@ impl Redactor {
             if redacted.contains(secret) {
                 redacted = redacted.replace(secret, REDACTED);
             }
+        }
+        for secret in &self.0 {
+            redacted = without_beginnings(redacted, secret);
         }
         redacted
     }
@@ -57,6 +91,20 @@ impl Redactor {
         }
         self.text(plain.as_str())
     }
+}
+
+/// Takes out what is left of a secret that was cut.
+fn without_beginnings(text: String, secret: &str) -> String {
+    let Some(beginning) = secret.get(..BEGINNING_MIN) else { return text };
+    let (mut kept, mut rest) = (String::new(), text.as_str());
+    while let Some(at) = rest.find(beginning) {
+        let common = rest[at..].chars().zip(secret.chars()).take_while(|(one, other)| one == other);
+        let end = at + common.map(|(c, _)| c.len_utf8()).sum::<usize>();
+        kept.push_str(&rest[..at]);
+        kept.push_str(REDACTED);
+        rest = &rest[end..];
+    }
+    if kept.is_empty() { text } else { kept + rest }
 }
 
 impl std::fmt::Debug for Redactor {
@@ -81,6 +129,7 @@ pub fn quote(text: &str, most: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::definition::Oauth2Client;
 
     #[test]
     fn secrets_go_in_every_spelling() {
@@ -99,9 +148,49 @@ mod tests {
     }
 
     #[test]
+    fn what_basic_makes_of_a_secret_goes_too() {
+        let basic = Credential::new("c", SignIn::Basic { username: "svc".into() });
+        let client = Oauth2Client { client_id: "svc:reports".into(), ..Oauth2Client::default() };
+        let oauth = Credential::new("c", SignIn::Oauth2ClientCredentials(client));
+        for (credential, values) in [
+            (&basic, vec!["c3ZjOnBAc3MgdyVyZCsvfg=="]),
+            // The vectors of the token request, encoded and raw; PHP escapes slashes.
+            (
+                &oauth,
+                vec![
+                    "c3ZjJTNBcmVwb3J0czpwJTQwc3MrdyUyNXJkJTJCJTJGJTdF",
+                    "c3ZjOnJlcG9ydHM6cEBzcyB3JXJkKy9+",
+                    r"p@ss w%rd+\/~",
+                    "a-token",
+                ],
+            ),
+        ] {
+            let redactor = Redactor::of_credential(credential, "p@ss w%rd+/~", ["a-token"]);
+            for value in values {
+                let text = format!(r#"{{"you sent":"Basic {value}"}}"#);
+                assert_eq!(redactor.text(&text), r#"{"you sent":"Basic [redacted]"}"#);
+            }
+        }
+    }
+
+    #[test]
     fn a_secret_within_another_leaves_no_rest() {
         let redactor = Redactor::new(["token-1", "token-12345"]);
         assert_eq!(redactor.text("token-12345 token-1"), "[redacted] [redacted]");
+    }
+
+    #[test]
+    fn what_is_left_of_a_secret_that_was_cut_goes_too() {
+        let redactor = Redactor::new(["a-token-of-some-length\u{e9}"]);
+        for (text, redacted) in [
+            ("keys a-token-of-some-l\u{2026}, b", "keys [redacted]\u{2026}, b"),
+            ("a-token-of-s", "[redacted]"),
+            ("a-token-of-s a-token-of-some-length\u{e9}", "[redacted] [redacted]"),
+            ("a-token-of", "a-token-of"),
+            ("another-token-of-some-length", "another-token-of-some-length"),
+        ] {
+            assert_eq!(redactor.text(text), redacted);
+        }
     }
 
     #[test]

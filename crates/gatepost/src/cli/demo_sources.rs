@@ -11,7 +11,15 @@ use crate::app::App;
 const SCHEMA: &str = "intranet";
 const DEFINITIONS: &str = include_str!("../../../../examples/intranet/definitions.sql");
 const CLIENT: &str = include_str!("../../../../examples/intranet/client.sql");
-const SOURCE: &str = include_str!("../../../../examples/intranet/source.sql");
+/// The sources, each with the names of its credential and its own.
+const SOURCES: [(&str, &str, &str); 2] = [
+    ("hr_reader", "hr_employees", include_str!("../../../../examples/intranet/source.sql")),
+    (
+        "hr_departments_reader",
+        "hr_departments",
+        include_str!("../../../../examples/intranet/departments.sql"),
+    ),
+];
 
 /// The client of hr that the intranet signs in with.
 const CLIENT_NAME: &str = "intranet";
@@ -38,10 +46,12 @@ pub(super) fn make(app: &App, known_secret: Option<&String>) -> anyhow::Result<S
     let base_url = app.issuer(demo::SCHEMA);
     if !is_current(&app.snapshot().catalog, &base_url)? {
         let id = client_id(&app.snapshot().catalog, CLIENT_NAME).context("client intranet is gone")?;
-        let script = SOURCE
+        let secret = new_secret(app)?;
+        let scripts = SOURCES.map(|(_, _, script)| script).concat();
+        let script = scripts
             .replace("BASE_URL", &base_url)
             .replace("CLIENT_ID", &id)
-            .replace("CLIENT_SECRET", &new_secret(app)?);
+            .replace("CLIENT_SECRET", &secret);
         init::run_script(app, SCHEMA, &script, "demo")?;
     }
     let issuer = app.issuer(SCHEMA);
@@ -58,14 +68,16 @@ fn client_id(catalog: &Catalog, name: &str) -> Option<String> {
     catalog.clients.values().find(|client| client.name == name).map(|client| client.client_id.clone())
 }
 
-/// Whether the source is there, points to this address and has its secret.
+/// Whether the sources are there, point to this address and have their secrets.
 fn is_current(catalog: &Catalog, base_url: &str) -> anyhow::Result<bool> {
     let schema = catalog.schema_by_name(SCHEMA).context("schema intranet is gone")?.id;
     let server = catalog.remote_servers_of(schema).find(|server| server.name == "hr_api");
-    let credential = catalog.credentials_of(schema).find(|credential| credential.name == "hr_reader");
-    let secret = credential.and_then(|credential| catalog.vault_secret_of(credential.id));
-    let source = catalog.rest_sources_of(schema).any(|source| source.name == "hr_employees");
-    Ok(source && secret.is_some() && server.is_some_and(|server| server.base_url == base_url))
+    let is_there = |(credential, source, _): &(&str, &str, &str)| {
+        let credential = catalog.credentials_of(schema).find(|known| known.name == *credential);
+        let secret = credential.and_then(|credential| catalog.vault_secret_of(credential.id));
+        secret.is_some() && catalog.rest_sources_of(schema).any(|known| known.name == *source)
+    };
+    Ok(server.is_some_and(|server| server.base_url == base_url) && SOURCES.iter().all(is_there))
 }
 
 fn new_secret(app: &App) -> anyhow::Result<String> {

@@ -1,6 +1,6 @@
 //! Fetching the rows of a source: requests, tokens, retries and pages, one page in memory at a time.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gatepost_sources::address::ValidFor;
@@ -87,6 +87,8 @@ pub struct Fetch {
     started: Instant,
     now_ms: fn() -> i64,
     facts: FetchFacts,
+    /// The token of the last request, to know it where the other side repeats it.
+    last_token: Option<SecretString>,
 }
 
 impl Fetch {
@@ -116,6 +118,7 @@ impl Fetch {
             started: Instant::now(),
             now_ms,
             facts: FetchFacts::default(),
+            last_token: None,
         })
     }
 
@@ -134,8 +137,16 @@ impl Fetch {
         self.reader.report()
     }
 
-    /// The rows of the next page; none after the last. A page can be without rows.
+    /// The rows of the next page; none after the last. A page can be without rows. Whatever fails, what is said of it
+    /// holds no secret.
     pub async fn next_page(&mut self) -> Result<Option<Vec<Vec<Datum>>>, SourceError> {
+        self.take_page().await.map_err(|mut error| {
+            error.detail = error.detail.map(|detail| self.redacted(&detail));
+            error
+        })
+    }
+
+    async fn take_page(&mut self) -> Result<Option<Vec<Vec<Datum>>>, SourceError> {
         let Some(page) = self.next.take() else { return Ok(None) };
         let answer = match self.answer(&page).await {
             Ok(answer) => answer,
@@ -224,9 +235,9 @@ impl Fetch {
                     }
                 }
                 (Decision::Fail(code), Ok(answer)) => {
-                    return Err(self.refusal(code, &answer, token.as_ref()));
+                    return Err(self.refusal(code, &answer));
                 }
-                (_, Ok(answer)) => return Err(self.refusal(Code::ApiRedirected, &answer, token.as_ref())),
+                (_, Ok(answer)) => return Err(self.refusal(Code::ApiRedirected, &answer)),
                 (_, Err(error)) => return Err(error),
             }
         }
@@ -238,8 +249,13 @@ impl Fetch {
 
     async fn token(&mut self) -> Result<Option<Token>, SourceError> {
         let Some(endpoint) = self.endpoint() else { return Ok(None) };
-        let token = self.outbound.token(endpoint).await?;
+        let Ok(token) = tokio::time::timeout(self.time_left(), self.outbound.token(endpoint)).await else {
+            let error = SourceError::new(Code::TokenTimeout).with_host(super::host(&endpoint.url));
+            return Err(error.with_detail("the time of the fetch is over"));
+        };
+        let token = token?;
         self.facts.token_fetched |= token.fetched.is_some();
+        self.last_token = Some(token.value.clone());
         Ok(Some(token))
     }
 
@@ -310,25 +326,32 @@ impl Fetch {
             time_left: self.time_left(),
             random: self.outbound.random(),
         };
-        let mut budgets = self.outbound.budgets.lock().unwrap_or_else(PoisonError::into_inner);
-        let budget = budgets.entry(self.ready.server.id).or_default();
-        if tries == 1 {
-            budget.note_request();
-        }
-        decide(&self.ready.source.on, &attempt, budget)
+        self.outbound.with_budget(self.ready.server.id, |budget| {
+            if tries == 1 {
+                budget.note_request();
+            }
+            decide(&self.ready.source.on, &attempt, budget)
+        })
     }
 
     /// An answer that fails the fetch, with the beginning of its body for administrators.
-    fn refusal(&self, code: Code, answer: &Answer, token: Option<&Token>) -> SourceError {
-        let secrets = self.ready.sign_in.iter().map(|sign_in| sign_in.secret.expose_secret());
-        let tokens = token.iter().map(|token| token.value.expose_secret()).collect::<Vec<_>>();
-        let redactor = Redactor::new(secrets.chain(tokens));
-        let body = redactor.text(&String::from_utf8_lossy(&answer.body));
+    fn refusal(&self, code: Code, answer: &Answer) -> SourceError {
+        // Before it is cut: that may be within a secret.
+        let body = self.redacted(&String::from_utf8_lossy(&answer.body));
         let mut error = SourceError::new(code)
             .with_status(answer.status.as_u16())
             .with_host(super::host(&answer.url))
             .with_detail(quote(&body, CONTENTS_SHOWN_MAX));
         error.elapsed_ms = Some(answer.elapsed.as_millis() as u64);
         error
+    }
+
+    /// A text of the other side without what signed in there.
+    fn redacted(&self, text: &str) -> String {
+        let Some(ReadyCredential { credential, secret, .. }) = &self.ready.sign_in else {
+            return text.to_owned();
+        };
+        let token = self.last_token.as_ref().map(secrecy::ExposeSecret::expose_secret);
+        Redactor::of_credential(credential, secret.expose_secret(), token).text(text)
     }
 }

@@ -20,14 +20,14 @@ use gatepost_sources::address::{ValidFor, follow_redirect};
 use gatepost_sources::definition::Id;
 use gatepost_sources::egress::EgressPolicy;
 use gatepost_sources::error::{Code, SourceError};
-use gatepost_sources::retry::RetryBudget;
+use gatepost_sources::retry::{CONTAINS_BYTES_MAX, RetryBudget};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use reqwest::Url;
 use tokio::sync::Semaphore;
 
 use failure::classify;
 pub use fetch::{Fetch, FetchFacts, ReadyCredential, ReadySource};
-use resolver::GuardedResolver;
+use resolver::{GuardedResolver, Lookup, of_the_system};
 use tokens::Tokens;
 pub use tokens::{GrantFacts, Token, TokenEndpoint};
 
@@ -39,6 +39,12 @@ pub const HOP_HEADER: &str = "gatepost-hop";
 
 /// Kinds of connections (trusted certificates, time to connect) that are kept; beyond it all start anew.
 const CLIENTS_MAX: usize = 64;
+
+/// Remote servers whose turns and retries are remembered; those that were dropped are never asked again.
+const SERVERS_MAX: usize = 1_024;
+
+/// How much of an answer that is no success is read: as much as rules look at.
+const REFUSAL_BYTES_MAX: u64 = CONTAINS_BYTES_MAX as u64;
 
 /// How long a request waits for others to the same server.
 const TURN_WAIT: Duration = Duration::from_secs(10);
@@ -79,7 +85,7 @@ pub struct Answer {
     pub status: StatusCode,
     /// Its headers.
     pub headers: HeaderMap,
-    /// Its body, decompressed.
+    /// Its body, decompressed; its beginning only, when the status is no success.
     pub body: Bytes,
     /// The URL that gave it, after redirects.
     pub url: Url,
@@ -97,6 +103,7 @@ pub struct Outbound {
     tokens: Tokens,
     budgets: Mutex<HashMap<Id, RetryBudget>>,
     random: fn() -> u64,
+    lookup: Lookup,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -117,6 +124,7 @@ impl Outbound {
             tokens: Tokens::default(),
             budgets: Mutex::default(),
             random,
+            lookup: of_the_system,
         }
     }
 
@@ -161,8 +169,21 @@ impl Outbound {
         })
     }
 
+    /// How many retries a server still gets, under the lock of all.
+    fn with_budget<T>(&self, server: Id, act: impl FnOnce(&mut RetryBudget) -> T) -> T {
+        let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
+        if budgets.len() >= SERVERS_MAX && !budgets.contains_key(&server) {
+            budgets.clear();
+        }
+        act(budgets.entry(server).or_default())
+    }
+
     fn turn(&self, server: Id) -> Arc<Semaphore> {
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        if turns.len() >= SERVERS_MAX {
+            // Nobody has or waits for a turn at the others.
+            turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+        }
         let new = || Arc::new(Semaphore::new(self.requests_per_server));
         Arc::clone(turns.entry(server).or_insert_with(new))
     }
@@ -185,7 +206,7 @@ impl Outbound {
             None => Vec::new(),
         };
         let client = reqwest::Client::builder()
-            .dns_resolver(GuardedResolver::new(Arc::clone(&self.policy)))
+            .dns_resolver(GuardedResolver::new(Arc::clone(&self.policy), self.lookup))
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
             .no_proxy()
@@ -230,8 +251,12 @@ async fn follow(
             redirects += 1;
             continue;
         }
-        let body =
-            read_body(response, call.bytes_max).await.map_err(|error| error.with_status(status.as_u16()))?;
+        let body = if status.is_success() {
+            let body = read_body(response, call.bytes_max).await;
+            body.map_err(|error| error.with_status(status.as_u16()))?
+        } else {
+            read_beginning(response, call.bytes_max.min(REFUSAL_BYTES_MAX)).await
+        };
         return Ok(Answer { status, headers, body, url, elapsed: started.elapsed() });
     }
 }
@@ -251,6 +276,17 @@ async fn read_body(mut response: reqwest::Response, most: u64) -> Result<Bytes, 
         body.extend_from_slice(&chunk);
     }
     Ok(body.freeze())
+}
+
+/// Takes the beginning of a body that no rows are in. How it ends does not matter: the status says what it is.
+async fn read_beginning(mut response: reqwest::Response, most: u64) -> Bytes {
+    let mut body = BytesMut::new();
+    while (body.len() as u64) < most {
+        let Ok(Some(chunk)) = response.chunk().await else { break };
+        body.extend_from_slice(&chunk);
+    }
+    body.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+    body.freeze()
 }
 
 fn host(url: &Url) -> String {

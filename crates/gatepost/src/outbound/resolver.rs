@@ -1,22 +1,29 @@
 //! Name resolution that knows the egress policy. The connector dials the addresses that come from here and looks nothing
 //! up by itself, so that a name cannot mean one thing when it is judged and another when it is called.
 
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use gatepost_sources::egress::{EgressDenied, EgressPolicy};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-/// The system's resolver behind the policy.
+/// Finds the addresses of a name.
+pub(super) type Lookup = fn(String) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
+
+/// A resolver behind the policy.
 #[derive(Debug)]
 pub(super) struct GuardedResolver {
     policy: Arc<EgressPolicy>,
+    lookup: Lookup,
 }
 
 /// Why a name gave no address.
 #[derive(Debug)]
 pub(super) enum NotResolved {
     /// The resolver knows none.
-    Unknown(std::io::Error),
+    Unknown(io::Error),
     /// None of those that it knows is allowed.
     Denied(EgressDenied),
 }
@@ -33,16 +40,23 @@ impl std::fmt::Display for NotResolved {
 impl std::error::Error for NotResolved {}
 
 impl GuardedResolver {
-    pub(super) fn new(policy: Arc<EgressPolicy>) -> Self {
-        Self { policy }
+    pub(super) fn new(policy: Arc<EgressPolicy>, lookup: Lookup) -> Self {
+        Self { policy, lookup }
     }
+}
+
+/// The system's own lookup.
+pub(super) fn of_the_system(
+    name: String,
+) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>> {
+    Box::pin(async move { Ok(tokio::net::lookup_host((name.as_str(), 0)).await?.collect()) })
 }
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let policy = Arc::clone(&self.policy);
+        let (policy, found) = (Arc::clone(&self.policy), (self.lookup)(name.as_str().to_owned()));
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(NotResolved::Unknown)?;
+            let found = found.await.map_err(NotResolved::Unknown)?;
             let mut denied = None;
             let mut allowed = Vec::new();
             for address in found {
@@ -54,9 +68,7 @@ impl Resolve for GuardedResolver {
             match (allowed.is_empty(), denied) {
                 (false, _) => Ok(Box::new(allowed.into_iter()) as Addrs),
                 (true, Some(denied)) => Err(NotResolved::Denied(denied).into()),
-                (true, None) => {
-                    Err(NotResolved::Unknown(std::io::Error::other("the name has no address")).into())
-                }
+                (true, None) => Err(NotResolved::Unknown(io::Error::other("the name has no address")).into()),
             }
         })
     }

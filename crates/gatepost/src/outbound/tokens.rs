@@ -86,7 +86,7 @@ struct Held {
 #[derive(Debug, Default)]
 struct Entry {
     held: ArcSwapOption<Held>,
-    fetching: tokio::sync::Mutex<Failures>,
+    fetching: Arc<tokio::sync::Mutex<Failures>>,
 }
 
 /// What went wrong last.
@@ -146,7 +146,7 @@ impl Outbound {
                 LeaseState::Expired => {}
             }
         }
-        let mut failures = entry.fetching.lock().await;
+        let mut failures = Arc::clone(&entry.fetching).lock_owned().await;
         // Somebody else may have been first.
         if let Some(held) = entry.held.load_full()
             && held.lease.state(self.tokens.now()) != LeaseState::Expired
@@ -158,7 +158,12 @@ impl Outbound {
         {
             return Err(error.clone());
         }
-        self.fetch(&entry, endpoint, &mut failures).await
+        // In a task of its own: a caller who goes away, or whose time is over, leaves the token to those who wait.
+        let (outbound, endpoint) = (Arc::clone(self), endpoint.clone());
+        let fetching = async move { outbound.fetch(&entry, &endpoint, &mut failures).await };
+        tokio::spawn(fetching).await.unwrap_or_else(|_| {
+            Err(SourceError::new(Code::ApiAborted).with_detail("the token request did not come to its end"))
+        })
     }
 
     /// Forgets a token that was refused. A newer one, put by somebody else meanwhile, stays.
@@ -256,7 +261,8 @@ impl Outbound {
         let answer = self.call(call).await.map_err(of_token_endpoint)?;
         let asked = if endpoint.auth.scope.is_empty() { &client.scope } else { &endpoint.auth.scope };
         read_answer(answer.status, &answer.headers, &answer.body, asked).map_err(|failure| {
-            let redactor = Redactor::new([endpoint.secret.expose_secret()]);
+            let secret = endpoint.secret.expose_secret();
+            let redactor = Redactor::of_credential(&endpoint.credential, secret, None);
             let mut error = failure.error;
             error.detail = error.detail.map(|detail| redactor.text(&detail));
             error.host = endpoint.url.host_str().map(str::to_owned);

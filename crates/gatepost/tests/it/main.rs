@@ -6,6 +6,7 @@ mod balancer;
 mod cli;
 mod client;
 mod folder;
+mod hidden;
 mod holder;
 mod inside;
 mod nodes;

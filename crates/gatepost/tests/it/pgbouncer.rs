@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use crate::folder::Folder;
-use crate::postgres::{Cluster, account};
+use crate::postgres::{Cluster, account, install};
 
 const INSTALL: &str = "apt-get install -y pgbouncer";
 
@@ -102,7 +102,7 @@ impl Pgbouncer {
 fn program() -> &'static PathBuf {
     static FOUND: OnceLock<PathBuf> = OnceLock::new();
     FOUND.get_or_init(|| {
-        find().or_else(|| install().and_then(|()| find())).unwrap_or_else(|| {
+        find().or_else(|| install(&["pgbouncer"]).and_then(|()| find())).unwrap_or_else(|| {
             panic!("these tests need pgbouncer and there is none. On Debian and Ubuntu, run: sudo {INSTALL}")
         })
     })
@@ -113,15 +113,4 @@ fn find() -> Option<PathBuf> {
     // Where Debian puts it, which is not on everybody's path.
     let folders = on_path.into_iter().flatten().chain(["/usr/sbin".into()]);
     folders.map(|folder| folder.join("pgbouncer")).find(|program| program.exists())
-}
-
-fn install() -> Option<()> {
-    account()?;
-    for arguments in [&["update"][..], &["install", "-y", "pgbouncer"]] {
-        let mut command = Command::new("apt-get");
-        command.args(["-o", "DPkg::Lock::Timeout=300"]).args(arguments);
-        command.env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null()).stdout(Stdio::null());
-        command.status().ok()?.success().then_some(())?;
-    }
-    Some(())
 }

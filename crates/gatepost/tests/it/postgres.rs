@@ -244,9 +244,13 @@ pub(crate) fn account() -> Option<(u32, u32)> {
 pub(crate) fn binaries() -> &'static Path {
     static FOUND: OnceLock<PathBuf> = OnceLock::new();
     FOUND.get_or_init(|| {
-        find_binaries().or_else(|| install().and_then(|()| find_binaries())).unwrap_or_else(|| {
-            panic!("these tests need PostgreSQL and there is none. On Debian and Ubuntu, run: sudo {INSTALL}")
-        })
+        find_binaries().or_else(|| install(&["postgresql"]).and_then(|()| find_binaries())).unwrap_or_else(
+            || {
+                panic!(
+                    "these tests need PostgreSQL and there is none. On Debian and Ubuntu, run: sudo {INSTALL}"
+                )
+            },
+        )
     })
 }
 
@@ -263,11 +267,12 @@ fn find_binaries() -> Option<PathBuf> {
     from_config.into_iter().chain(installed).chain(on_path.into_iter().flatten()).find(complete)
 }
 
-fn install() -> Option<()> {
+/// Installs packages of the system, if that can be done.
+pub(crate) fn install(packages: &[&str]) -> Option<()> {
     if text_of("id", &["-u"])?.trim() != "0" {
         return None;
     }
-    for arguments in [&["update"][..], &["install", "-y", "postgresql"]] {
+    for arguments in [vec!["update"], [&["install", "-y"][..], packages].concat()] {
         let mut command = Command::new("apt-get");
         command.args(["-o", "DPkg::Lock::Timeout=300"]).args(arguments);
         command.env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null()).stdout(Stdio::null());

@@ -1,5 +1,7 @@
 //! Tokens and pages: who asks how often, and what happens when servers change their mind.
 
+use std::sync::atomic::AtomicBool;
+
 use gatepost_sources::definition::{Credential, Oauth2Client, RemoteServer, RestSource, ServerKind, SignIn};
 use gatepost_sources::paging::{Truncation, Window};
 use gatepost_sources::template::Values;
@@ -56,9 +58,18 @@ impl Pair {
     }
 
     async fn rows(&self, definition: &str, generation: u64) -> Result<(usize, FetchFacts), SourceError> {
+        self.rows_at(definition, generation, || 0).await
+    }
+
+    async fn rows_at(
+        &self,
+        definition: &str,
+        generation: u64,
+        now_ms: fn() -> i64,
+    ) -> Result<(usize, FetchFacts), SourceError> {
         let ready = self.ready(definition, generation);
         let mut fetch =
-            Fetch::new(&self.outbound, ready, &Values::default(), &[], Window::default(), || 0).unwrap();
+            Fetch::new(&self.outbound, ready, &Values::default(), &[], Window::default(), now_ms).unwrap();
         let rows = fetch.all().await?;
         Ok((rows.len(), fetch.facts().clone()))
     }
@@ -127,6 +138,55 @@ async fn token_server_in_trouble_is_asked_again() {
     .await;
     assert_eq!(pair.rows("", 1).await.unwrap().0, 1);
     assert_eq!(pair.count("POST /token"), 3);
+}
+
+/// A token request by itself may take ten seconds. The time of the fetch is the time of all that it takes.
+#[tokio::test]
+async fn silent_token_endpoint_costs_no_more_than_the_time_of_the_fetch() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let silent_url = format!("http://{}/token", silent.local_addr().unwrap());
+    let pair = Pair::start(|_, _| json("[{}]")).await;
+    let mut ready = pair.ready("limits = { max_time = \"300ms\" }\n", 1);
+    let endpoint = ready.sign_in.as_mut().unwrap().endpoint.as_mut().unwrap();
+    endpoint.url = silent_url.parse().unwrap();
+    endpoint.valid_for = ValidFor::of_urls([silent_url.as_str()]);
+    let begun = Instant::now();
+    let fetch = Fetch::new(&pair.outbound, ready, &Values::default(), &[], Window::default(), || 0);
+    let error = fetch.unwrap().all().await.unwrap_err();
+    assert_eq!(error.code, Code::TokenTimeout, "{error:?}");
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    assert_eq!(pair.count("GET /api"), 0);
+}
+
+/// A source with little time gets its token with the next call, and whoever waits gets it without another request.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn caller_who_goes_away_leaves_the_token_to_the_others() {
+    static ANSWER: AtomicBool = AtomicBool::new(false);
+    let pair = Pair::start(|head, _| {
+        if head.starts_with("GET") {
+            return json("[{}]");
+        }
+        // Not for ever, so that a test that failed comes to its end.
+        for _ in 0..2_000 {
+            if ANSWER.load(Ordering::SeqCst) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        token("t")
+    })
+    .await;
+    let error = pair.rows("limits = { max_time = \"200ms\" }\n", 1).await.unwrap_err();
+    assert_eq!(error.code, Code::TokenTimeout, "{error:?}");
+    let answered = async {
+        // The others wait already.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        ANSWER.store(true, Ordering::SeqCst);
+    };
+    let waiting = futures_util::future::join_all((0..20).map(|_| pair.rows("", 1)));
+    let (rows, ()) = futures_util::future::join(waiting, answered).await;
+    assert!(rows.into_iter().all(|rows| rows.unwrap().0 == 1));
+    assert_eq!((pair.count("POST /token"), pair.count("GET /api")), (1, 20));
 }
 
 #[tokio::test]
@@ -242,6 +302,31 @@ async fn busy_api_is_asked_again_and_missing_rows_can_be_none() {
     assert_eq!(pair.rows("", 1).await.unwrap_err().code, Code::ApiNotFound);
     let empty = "[[on]]\nstatus = [404]\naction = \"empty\"\n";
     assert_eq!(pair.rows(empty, 1).await.unwrap().0, 0);
+}
+
+/// The wall clock is asked for dates in `Retry-After` only. A day ahead, nothing is waited for; a day behind, no longer
+/// than the fetch may take. Tokens stay what they are.
+#[tokio::test]
+async fn a_clock_that_is_set_moves_no_token_and_no_wait() {
+    const DATE: &str = "Wed, 21 Oct 2015 07:28:00 GMT";
+    const DATE_MS: i64 = 1_445_412_480_000;
+    const DAY_MS: i64 = 86_400_000;
+    let pair = Pair::start(|head, count| match (head.starts_with("POST"), count) {
+        (true, _) => token("t"),
+        (false, 1 | 3 | 5) => {
+            format!("HTTP/1.1 503 Busy\r\nRetry-After: {DATE}\r\nContent-Length: 0\r\n\r\n").into_bytes()
+        }
+        (false, _) => json("[{}]"),
+    })
+    .await;
+    let clocks: [fn() -> i64; 2] = [|| DATE_MS, || DATE_MS + DAY_MS];
+    for now_ms in clocks {
+        assert_eq!(pair.rows_at("", 1, now_ms).await.unwrap().1.requests, 2);
+    }
+    let soon = "limits = { max_time = \"20s\" }\n";
+    let error = pair.rows_at(soon, 1, || DATE_MS - DAY_MS).await.unwrap_err();
+    assert_eq!((error.code, error.status), (Code::ApiHttp(503), Some(503)));
+    assert_eq!((pair.count("POST /token"), pair.count("GET /api")), (1, 5));
 }
 
 /// No text of a failure holds the secret or the token, whatever the server repeats.

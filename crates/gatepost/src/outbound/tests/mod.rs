@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
+use super::resolver::NotResolved;
 use super::*;
 
 const SECRET: &str = "a-secret-of-ours-0815";
@@ -138,10 +139,57 @@ async fn loopback_is_refused_in_every_spelling() {
 #[tokio::test]
 async fn names_are_judged_by_their_addresses() {
     let policy = Arc::new(EgressPolicy::default());
-    let resolver = GuardedResolver::new(policy);
+    let resolver = GuardedResolver::new(policy, of_the_system);
     let name = "localhost".parse().unwrap();
     let denied = reqwest::dns::Resolve::resolve(&resolver, name).await.err().unwrap();
     assert!(denied.to_string().contains("egress.allow_loopback"), "{denied}");
+}
+
+/// A name is looked up for each connection, and what was found is what is dialled: a name that was good once is judged
+/// again when it turns to an address that is not.
+#[tokio::test]
+async fn a_name_that_turns_to_a_forbidden_address_is_refused() {
+    static LOOKUPS: AtomicUsize = AtomicUsize::new(0);
+    let turning: Lookup = |_| {
+        let address = match LOOKUPS.fetch_add(1, Ordering::SeqCst) {
+            0 => [8, 8, 8, 8],
+            1 => [127, 0, 0, 1],
+            2 => [169, 254, 169, 254],
+            _ => [10, 0, 0, 1],
+        };
+        Box::pin(async move { Ok(vec![(address, 0).into()]) })
+    };
+    let resolver = GuardedResolver::new(Arc::default(), turning);
+    let resolve = || reqwest::dns::Resolve::resolve(&resolver, "turning.example".parse().unwrap());
+    assert_eq!(resolve().await.unwrap().map(|found| found.ip().to_string()).collect::<Vec<_>>(), ["8.8.8.8"]);
+    for _ in 0..3 {
+        assert!(resolve().await.err().unwrap().downcast_ref::<NotResolved>().is_some());
+    }
+}
+
+/// The same through the connector, on a machine that may be called: from loopback to the metadata address.
+#[tokio::test]
+async fn what_was_judged_is_what_is_dialled() {
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
+    let peer = Peer::start(|_| ok("Connection: close\r\n", b"{}")).await;
+    let mut outbound = on_loopback();
+    outbound.lookup = |_| {
+        let first = CALLS.fetch_add(1, Ordering::SeqCst) == 0;
+        let address = if first { [127, 0, 0, 1] } else { [169, 254, 169, 254] };
+        Box::pin(async move { Ok(vec![(address, 0).into()]) })
+    };
+    outbound.policy = Arc::new(EgressPolicy {
+        allow_plain_http: vec!["turning.example".into()],
+        allow_ports: vec![peer.port],
+        allow_loopback: true,
+        ..EgressPolicy::default()
+    });
+    let url: Url = format!("http://turning.example:{}/", peer.port).parse().unwrap();
+    let valid_for = everywhere_of(&url);
+    assert_eq!(outbound.call(call(&url, &valid_for)).await.unwrap().status, StatusCode::OK);
+    let error = outbound.call(call(&url, &valid_for)).await.unwrap_err();
+    assert_eq!(error.code, Code::EgressDenied, "{error:?}");
+    assert_eq!(peer.asked().len(), 1);
 }
 
 #[tokio::test]
@@ -209,6 +257,25 @@ async fn large_and_compressed_bodies_end_at_the_limit() {
     let outbound = on_loopback();
     for path in ["/bomb", "/large"] {
         assert_eq!(refused(&outbound, peer.url(path).as_str()).await.code, Code::ApiTooLarge, "{path}");
+    }
+}
+
+/// The status says what it is: neither a long body nor one that breaks hides it.
+#[tokio::test]
+async fn a_refusal_is_known_by_its_status_whatever_its_body_does() {
+    let peer = Peer::start(|head| {
+        let body = vec![b'x'; 1 << 20];
+        let length = if head.starts_with("GET /cut") { 2 << 20 } else { body.len() };
+        let head = format!("HTTP/1.1 500 Oops\r\nContent-Length: {length}\r\n\r\n");
+        [head.as_bytes(), &body].concat()
+    })
+    .await;
+    let outbound = on_loopback();
+    for path in ["/large", "/cut"] {
+        let url = peer.url(path);
+        let answer = outbound.call(call(&url, &everywhere_of(&url))).await.unwrap();
+        assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR, "{path}");
+        assert!(answer.body.len() as u64 <= REFUSAL_BYTES_MAX, "{path}");
     }
 }
 
@@ -295,6 +362,23 @@ async fn certificates_are_checked_and_failures_named() {
     });
     let error = refused(&outbound, &format!("https://{address}/")).await;
     assert_eq!(error.code, Code::TlsFailed, "{error:?}");
+}
+
+/// Servers come and go with definitions. What is remembered of them does not grow with those that are gone, and whoever
+/// has a turn keeps it.
+#[tokio::test]
+async fn what_is_remembered_of_servers_has_a_bound() {
+    let outbound = Outbound::new(EgressPolicy::default(), 1, || 7);
+    let taken = outbound.turn(1).acquire_owned().await.unwrap();
+    for server in 2..5 * SERVERS_MAX as Id {
+        outbound.turn(server);
+        outbound.with_budget(server, RetryBudget::note_request);
+    }
+    assert!(outbound.turns.lock().unwrap().len() <= SERVERS_MAX + 1);
+    assert!(outbound.budgets.lock().unwrap().len() <= SERVERS_MAX);
+    assert!(outbound.turn(1).try_acquire().is_err());
+    drop(taken);
+    assert!(outbound.turn(1).try_acquire().is_ok());
 }
 
 /// Requests to one server wait for each other; those to another do not.

@@ -224,7 +224,7 @@ fn table() -> BTreeMap<&'static str, Vec<&'static str>> {
 }
 
 /// The names of all functions in the sources of all crates.
-fn functions(folder: &Path, names: &mut BTreeSet<String>) {
+pub(crate) fn functions(folder: &Path, names: &mut BTreeSet<String>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {

@@ -5,30 +5,12 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::StatusCode;
 
 use crate::client::Credentials;
-use crate::folder::Folder;
+use crate::hidden::Hidden;
 use crate::process::{Shop, finish};
 use crate::server::{TestServer, gatepost};
 
 const CHOSEN: &str = "chosen-by-a-person-and-long-enough";
 const WRONG: &str = "wrong-but-somebody-may-use-it-elsewhere";
-
-/// What must not be found, by what it is.
-struct Hidden(Vec<(&'static str, String)>);
-
-impl Hidden {
-    fn add(&mut self, what: &'static str, value: &str) {
-        assert!(value.len() >= 16, "{what}: {value}");
-        self.0.push((what, value.to_owned()));
-    }
-
-    #[track_caller]
-    fn assert_absent(&self, place: &str, bytes: &[u8]) {
-        let text = String::from_utf8_lossy(bytes);
-        for (what, value) in &self.0 {
-            assert!(!text.contains(value.as_str()), "{what} is in {place}");
-        }
-    }
-}
 
 /// A locked module and four clients: with a secret that can be read, a chosen one, one made once, and a rotated one.
 const SERVICES: &str = "
@@ -122,7 +104,7 @@ async fn use_client(server: &TestServer, client: &Credentials, hidden: &mut Hidd
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_secret_is_written_by_a_server_that_logs_everything() {
     let shop = Shop::new("secrecy");
-    let mut hidden = Hidden(Vec::new());
+    let mut hidden = Hidden::default();
     let sql = |script: &str| {
         let mut command = shop.command("sql", &["--schema", "shop"]);
         finish(command.env("GATEPOST_LOG_LEVEL", "trace"), script)
@@ -180,7 +162,7 @@ async fn nothing_secret_is_written_by_a_server_that_logs_everything() {
     assert!(log.len() > 10_000, "the server logged at trace level");
     hidden.assert_absent("the server's standard error", &log);
     hidden.assert_absent("the server's standard output", printed.as_bytes());
-    assert_stores_hold_nothing(&hidden, &shop.0);
+    hidden.assert_absent_from_stores(&shop.0);
     for (name, arguments) in [
         ("export", &["--schema", "shop"][..]),
         ("log", &["--limit", "1000"]),
@@ -194,31 +176,16 @@ async fn nothing_secret_is_written_by_a_server_that_logs_everything() {
     }
 }
 
-/// Looks into every byte of every file of the folder but the key file, and of the catalog wherever it is.
-fn assert_stores_hold_nothing(hidden: &Hidden, folder: &Folder) {
-    hidden.assert_absent("the catalog", &folder.stolen_catalog());
-    let mut seen = Vec::new();
-    for entry in std::fs::read_dir(folder.path()).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        if path.is_file() && name != "keys.toml" {
-            hidden.assert_absent(&name, &std::fs::read(&path).unwrap());
-            seen.push(name);
-        }
-    }
-    assert!(seen.iter().any(|name| name == "logs.db"), "{seen:?}");
-}
-
 #[test]
 fn files_that_a_killed_server_leaves_hold_nothing_either() {
     let shop = Shop::new("secrecy-killed");
     shop.script(&SERVICES.replace("{chosen}", CHOSEN)).ok();
     let server = TestServer::serve(shop.0.path());
-    let mut hidden = Hidden(Vec::new());
+    let mut hidden = Hidden::default();
     hidden.add("a chosen secret", CHOSEN);
     for name in ["readable", "rotated"] {
         hidden.add("a secret", &Credentials::by_name(&server, "shop", name).secret);
     }
     server.kill();
-    assert_stores_hold_nothing(&hidden, &shop.0);
+    hidden.assert_absent_from_stores(&shop.0);
 }

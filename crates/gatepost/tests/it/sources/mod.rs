@@ -1,5 +1,16 @@
 //! The consumer half, over the wire: the demo's schema intranet calls the API of schema hr at the same server.
 
+mod consumer;
+mod faults;
+mod foreign;
+mod obligations;
+mod paginators;
+mod peer;
+mod reach;
+mod secrecy;
+mod signing_in;
+mod tokens;
+
 use reqwest::StatusCode;
 use serde_json::Value;
 
@@ -146,6 +157,25 @@ async fn rows_are_those_of_the_api() {
     let lines: Vec<&str> = csv.lines().collect();
     assert_eq!(lines[0], "empno,ename,job,hiredate,sal,deptno");
     assert!(lines.len() == 4 && lines[1].starts_with("7782,CLARK,MANAGER,1981-06-09,2450"), "{csv}");
+}
+
+/// The demo's second source signs in in another way, with a token for one privilege, and has pages by offset.
+#[tokio::test]
+async fn second_source_of_the_demo_is_read_in_other_ways() {
+    let intranet = Intranet::start(CONFIG).await;
+    let url = intranet.rows_url.replace("hr_employees", "hr_departments");
+    assert_eq!(get(&url, None).await.status(), StatusCode::UNAUTHORIZED);
+    let rows: Value = get(&url, Some(&intranet.token)).await.json().await.unwrap();
+    let numbers: Vec<_> =
+        rows["items"].as_array().unwrap().iter().map(|row| row["deptno"].as_u64().unwrap()).collect();
+    assert_eq!(numbers, [10, 20, 30, 40], "{rows}");
+    let (code, shown) = intranet.source(&["test", "hr_departments"]);
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(shown.contains("hr.read"), "{shown}");
+    // Without the privilege there is no token for it.
+    intranet.server.sql("hr", "begin ords_security.revoke_client_role('intranet', 'hr_reader'); end;");
+    let (code, shown) = intranet.source(&["test", "hr_departments"]);
+    assert_eq!(code, Some(1), "{shown}");
 }
 
 fn names(rows: &Value) -> Vec<&str> {
