@@ -94,11 +94,17 @@ fn parse_parameter(text: &str) -> Result<(String, String), String> {
 
 impl Source {
     pub(super) fn run(self) -> anyhow::Result<()> {
+        let named = match &self.action {
+            Action::Test(test) => &test.named,
+            Action::Rows(rows) => &rows.named,
+        };
+        // Before there is a runtime: opening may wait for a database.
+        let (app, source) = named.find()?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         runtime.block_on(async {
-            match self.action {
-                Action::Test(test) => test.run().await,
-                Action::Rows(rows) => rows.run().await,
+            match &self.action {
+                Action::Test(test) => test.run(&app, &source).await,
+                Action::Rows(rows) => rows.run(&app, &source).await,
             }
         })
     }
@@ -125,9 +131,8 @@ impl Named {
 }
 
 impl Test {
-    async fn run(self) -> anyhow::Result<()> {
-        let (app, source) = self.named.find()?;
-        let ready = step(1, "definition", app.ready_source(&source, 0))?;
+    async fn run(&self, app: &App, source: &Arc<RestSource>) -> anyhow::Result<()> {
+        let ready = step(1, "definition", app.ready_source(source, 0))?;
         let name = ready.sign_in.as_ref().map_or("nobody", |sign_in| sign_in.credential.name.as_str());
         passed(
             1,
@@ -141,8 +146,8 @@ impl Test {
         });
         step(2, "policy", judged)?;
         passed(2, "policy", format_args!("{url} may be called"))?;
-        self.token(&app, &ready).await?;
-        self.call(&app, ready).await
+        self.token(app, &ready).await?;
+        self.call(app, ready).await
     }
 
     async fn token(&self, app: &App, ready: &ReadySource) -> anyhow::Result<()> {
@@ -240,9 +245,8 @@ fn step<T>(number: u8, label: &str, result: Result<T, SourceError>) -> anyhow::R
 }
 
 impl Rows {
-    async fn run(self) -> anyhow::Result<()> {
-        let (app, source) = self.named.find()?;
-        let ready = app.ready_source(&source, 0).map_err(|error| explained(&error))?;
+    async fn run(&self, app: &App, source: &Arc<RestSource>) -> anyhow::Result<()> {
+        let ready = app.ready_source(source, 0).map_err(|error| explained(&error))?;
         let window = Window { offset: 0, limit: self.limit };
         let mut fetch =
             app.fetch(ready, &self.named.parameters, window).map_err(|error| explained(&error))?;
