@@ -65,7 +65,7 @@ pub(super) async fn rows(
 }
 
 /// Through how many installations a request has come.
-fn hops(headers: &HeaderMap) -> Result<u8, Failure> {
+pub(super) fn hops(headers: &HeaderMap) -> Result<u8, Failure> {
     let Some(value) = headers.get(HOP_HEADER) else { return Ok(0) };
     let hops = value.to_str().ok().and_then(|text| text.parse::<u8>().ok());
     match hops {
@@ -270,7 +270,7 @@ fn csv(rows: &SourceRows) -> Bytes {
 }
 
 /// What a caller is told: the code and its sentence. The rest is the cause.
-fn told(error: &SourceError) -> Failure {
+pub(super) fn told(error: &SourceError) -> Failure {
     let code = match (error.code, error.code.stage()) {
         (_, Stage::Parameters) => Code::BadParameter,
         (SourceCode::ApiTimeout | SourceCode::TokenTimeout | SourceCode::ConnectTimeout, _) => {
@@ -283,6 +283,11 @@ fn told(error: &SourceError) -> Failure {
         (Code::BadParameter, Some(detail)) => format!("{error} ({detail})"),
         _ => error.to_string(),
     };
+    Failure::new(code, detail).because(cause(error))
+}
+
+/// What the owner is told of a failure.
+pub(super) fn cause(error: &SourceError) -> String {
     let mut cause = error.code.to_string();
     for (name, value) in [
         ("host", error.host.clone()),
@@ -294,5 +299,5 @@ fn told(error: &SourceError) -> Failure {
             let _ = write!(cause, "; {name} {value}");
         }
     }
-    Failure::new(code, detail).because(cause)
+    cause
 }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use gatepost_rest::plan::BindValue;
 use gatepost_rest::render::{self, Columns, Value, Zone};
+use gatepost_rest::source::{DECLARED_TYPES, RemoteType};
 use gatepost_rest::sql;
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
@@ -112,6 +113,8 @@ impl UserConnection {
         ] {
             sqlite.set_limit(limit, most)?;
         }
+        let declared = RemoteType::DECLARED.map(|name| format!("{name} {name}")).join(", ");
+        sqlite.execute_batch(&format!("create temp table {DECLARED_TYPES} ({declared})"))?;
         if kind == Kind::Read {
             sqlite.pragma_update(None, "query_only", true)?;
         }

@@ -201,3 +201,41 @@ fn no_secret_is_shown_exported_or_kept_by_history() {
         [["empno", "integer", "YES"], ["ename", "text", "NO"]]
     );
 }
+
+#[test]
+fn statements_read_rest_sources_and_blocks_do_not() {
+    let host = intranet();
+    let rows = host.rows("select e.ename from rest.employees e where e.empno = 7839 and e.ename like 'K%'");
+    assert_eq!(rows, [["KING"]]);
+    let asked = host.remotes.borrow().clone();
+    assert_eq!((asked.len(), asked[0].name.as_str(), asked[0].equals.len()), (1, "employees", 1));
+    let place = host.refused("select 1,\n  x from rest.employees");
+    assert!(place.contains("line 2, column 3"), "{place}");
+    for (script, words) in [
+        ("select * from rest.employes", "rest.employes"),
+        ("begin for r in (select * from rest.employees) loop null; end loop; end;", "a block holds"),
+        ("create view v as select * from rest.employees", "run at once"),
+        ("delete from rest.employees", "not written"),
+    ] {
+        let refused = host.refused(script);
+        assert!(refused.contains(words), "{script}: {refused}");
+    }
+    assert_eq!(host.remotes.borrow().len(), 2);
+}
+
+#[test]
+fn report_names_handlers_that_wait_for_a_source() {
+    let host = intranet();
+    let define =
+        |query: &str| format!("begin ords.define_service('m', '/m/', 'p', p_source => '{query}'); end;\n/\n");
+    for (query, waiting) in [
+        ("select empno from rest.employees", 0),
+        ("select x from rest.employees", 1),
+        ("select 1 from rest.x", 1),
+    ] {
+        let report = host.script(&define(query)).0.unwrap();
+        assert_eq!((report.waiting.len(), report.refused.len()), (waiting, 0), "{query}: {report}");
+    }
+    let report = host.script(&define("select 1 from rest.employees(x => y)")).0.unwrap();
+    assert_eq!(report.refused.len(), 1);
+}

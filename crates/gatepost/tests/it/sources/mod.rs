@@ -1,5 +1,8 @@
 //! The consumer half, over the wire: the demo's schema intranet calls the API of schema hr at the same server.
 
+mod sql;
+mod upstream;
+
 use reqwest::StatusCode;
 use serde_json::Value;
 
