@@ -17,6 +17,7 @@ pub mod remote_rows;
 pub(crate) mod reveal;
 mod revocations;
 pub mod snapshot;
+mod source_cache;
 pub mod sources;
 pub mod throttle;
 mod watch;
@@ -48,6 +49,7 @@ use high_water::HighWater;
 use key_file::KeySource;
 use keys::InForce;
 use snapshot::Snapshot;
+use source_cache::SourceCache;
 use throttle::Throttle;
 
 pub use watch::Watch;
@@ -103,6 +105,7 @@ pub struct App {
     high_water: HighWater,
     /// Calls to other people's APIs.
     pub outbound: Arc<Outbound>,
+    source_cache: SourceCache,
     /// For calls from where nothing runs futures: commands.
     own_runtime: OnceLock<Runtime>,
 }
@@ -132,6 +135,7 @@ impl App {
         let policy = config.egress_policy()?;
         let random = || u64::from_le_bytes(random_bytes());
         let outbound = Arc::new(Outbound::new(policy, config.egress.requests_per_server, random));
+        let source_cache = SourceCache::new(config.limits.source_cache_bytes);
         let app = Self {
             throttle: Throttle::new(oauth),
             slow_checks: Arc::new(Semaphore::new(oauth.slow_checks.max(1))),
@@ -161,6 +165,7 @@ impl App {
             stopping: AtomicBool::new(false),
             high_water,
             outbound,
+            source_cache,
             own_runtime: OnceLock::new(),
         };
         app.publish(catalog, false);

@@ -50,19 +50,30 @@ fn type_of(kind: ColumnType) -> RemoteType {
     }
 }
 
+/// Who asks for rows.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asker<'a> {
+    /// Through how many installations the request came.
+    pub hops: u8,
+    /// The caller, where he is known.
+    pub caller: Option<&'a str>,
+    /// Rows that are kept do not do.
+    pub fresh: bool,
+}
+
 impl App {
-    /// The rows that a statement needs of a source, as JSON. `values` are those of its binds; `hops` counts the
-    /// installations that the request came through.
+    /// The rows that a statement needs of a source, as JSON. `values` are those of its binds.
     pub async fn remote_rows(
         &self,
         source: &Arc<RestSource>,
         remote: &RemoteRows,
         values: impl Fn(&str) -> Option<BindValue>,
         dialect: Dialect,
-        hops: u8,
+        asker: Asker<'_>,
     ) -> Result<String, SourceError> {
-        let wanted = wanted(source, remote, values)?;
-        let ready = self.ready_source(source, hops)?;
+        let mut wanted = wanted(source, remote, values)?;
+        (wanted.caller, wanted.fresh) = (asker.caller.map(str::to_owned), asker.fresh);
+        let ready = self.ready_source(source, asker.hops)?;
         let rows = self.source_rows(ready, &wanted).await?;
         if let Some(limit) = rows.facts.truncated {
             let detail = format!("limits.{} of the source was reached", limit.as_str());
@@ -256,7 +267,10 @@ mod tests {
     fn json_and_texts_keep_their_form() {
         let row = vec![Datum::Json("{\"b\": 1.50}".into()), Datum::Null, Datum::Text("a\"b".into())];
         let columns = ["x", "y", "z"].map(|name| (name.to_owned(), ColumnType::Text));
-        assert_eq!(lists(&columns, std::slice::from_ref(&row)).unwrap(), r#"[["{\"b\": 1.50}",null,"a\"b"]]"#);
+        assert_eq!(
+            lists(&columns, std::slice::from_ref(&row)).unwrap(),
+            r#"[["{\"b\": 1.50}",null,"a\"b"]]"#
+        );
         assert_eq!(objects(&[row]), r#"[{"0":{"b": 1.50},"2":"a\"b"}]"#);
     }
 

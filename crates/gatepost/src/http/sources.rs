@@ -8,7 +8,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use gatepost_rest::path::PathTail;
 use gatepost_sources::datum::Datum;
-use gatepost_sources::definition::{ColumnType, RestSource};
+use gatepost_sources::definition::{CacheScope, ColumnType, RestSource};
 use gatepost_sources::error::{Code as SourceCode, SourceError, Stage};
 use gatepost_sources::filter::{Filter, FilterOperator, Sort, Wanted};
 use gatepost_sources::paging::Window;
@@ -19,8 +19,10 @@ use http::{Method, Response};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::authenticate::Caller;
 use super::rest::Served;
 use super::{query_string, respond};
+use crate::app::remote_rows::Asker;
 use crate::app::sources::{RowsWanted, SourceRows};
 use crate::error::{Code, Failure};
 use crate::outbound::{HOP_HEADER, HOPS_MAX};
@@ -43,13 +45,16 @@ pub(super) async fn rows(
     served: &Served<'_>,
     source: &Arc<RestSource>,
     head: &Parts,
+    caller: &Caller,
 ) -> Result<Response<Body>, Failure> {
     if !matches!(head.method, Method::GET | Method::HEAD) {
         let failure = Failure::new(Code::MethodNotAllowed, "Rows of a source are read with GET");
         return Err(failure.allow("GET, HEAD"));
     }
-    let asked = Asked::read(served, source, head)?;
-    let ready = served.app.ready_source(source, hops(&head.headers)?).map_err(|error| told(&error))?;
+    let mut asked = Asked::read(served, source, head)?;
+    let Asker { hops, caller, fresh } = asker(&head.headers, caller)?;
+    (asked.wanted.caller, asked.wanted.fresh) = (caller.map(str::to_owned), fresh);
+    let ready = served.app.ready_source(source, hops).map_err(|error| told(&error))?;
     let rows = served.app.source_rows(ready, &asked.wanted).await.map_err(|error| told(&error))?;
     let mut response = if asked.csv {
         Response::new(Body::from(csv(&rows)))
@@ -60,12 +65,24 @@ pub(super) async fn rows(
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if source.cache.scope != CacheScope::Off {
+        headers.insert(header::AGE, HeaderValue::from(rows.age.as_secs()));
+    }
     respond::protect(headers);
     Ok(response)
 }
 
+/// Who asks for rows, and whether those that are kept will do (RFC 9111 section 5.2.1.4).
+pub(super) fn asker<'a>(headers: &HeaderMap, caller: &'a Caller) -> Result<Asker<'a>, Failure> {
+    let directives = headers.get_all(header::CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
+    let fresh = directives.flat_map(|value| value.split(',')).any(|directive| {
+        ["no-cache", "no-store"].iter().any(|word| directive.trim().eq_ignore_ascii_case(word))
+    });
+    Ok(Asker { hops: hops(headers)?, caller: caller.user(), fresh })
+}
+
 /// Through how many installations a request has come.
-pub(super) fn hops(headers: &HeaderMap) -> Result<u8, Failure> {
+fn hops(headers: &HeaderMap) -> Result<u8, Failure> {
     let Some(value) = headers.get(HOP_HEADER) else { return Ok(0) };
     let hops = value.to_str().ok().and_then(|text| text.parse::<u8>().ok());
     match hops {
@@ -109,7 +126,7 @@ impl Asked {
         };
         let limit = limit.unwrap_or(if csv { most } else { LIMIT_USUAL }).clamp(1, most);
         wanted.window = Window { offset: offset.unwrap_or(0), limit: Some(limit) };
-        Ok(Self { wanted: RowsWanted { parameters, rows: wanted }, limit, csv })
+        Ok(Self { wanted: RowsWanted { parameters, rows: wanted, ..RowsWanted::default() }, limit, csv })
     }
 }
 

@@ -13,6 +13,7 @@ use gatepost_store::data::Session;
 use super::ScriptHost;
 use crate::app::App;
 use crate::app::clock::fill_random;
+use crate::app::remote_rows::Asker;
 
 impl ScriptHost for App {
     fn catalog(&self) -> Arc<Catalog> {
@@ -49,7 +50,7 @@ impl ScriptHost for App {
         remote: &RemoteRows,
     ) -> Result<String, String> {
         let dialect = App::dialect(self, &schema.name);
-        let rows = self.wait(App::remote_rows(self, source, remote, |_| None, dialect, 0));
+        let rows = self.wait(App::remote_rows(self, source, remote, |_| None, dialect, Asker::default()));
         rows.map_err(|error| error.to_string())?.map_err(|error| {
             let found = error.detail.as_deref().map(|detail| format!(" ({detail})")).unwrap_or_default();
             format!("{error}{found}; fix: {}", error.code.hint())

@@ -2,9 +2,7 @@
 
 use gatepost_plsql::Value;
 use gatepost_rest::definition::Id;
-use gatepost_sources::definition::{
-    Audit, CacheScope, DefinitionError, RemoteServer, RestSource, ServerKind,
-};
+use gatepost_sources::definition::{Audit, DefinitionError, RemoteServer, RestSource, ServerKind};
 use gatepost_store::catalog::Catalog;
 
 use super::refusal::{Refusal, code};
@@ -98,7 +96,6 @@ fn refuse_unavailable(source: &RestSource) -> Result<(), Refusal> {
     let computed = source.rows.columns.iter().any(|column| column.kind().is_none());
     let asked = [
         (source.sync.is_some(), "synchronisation (`sync`)"),
-        (source.cache.scope != CacheScope::Off, "keeping rows in memory (`cache`)"),
         (source.rows.query.is_some(), "SQL over the rows (`rows.query`)"),
         (computed, "computed columns (`sql`)"),
         (source.operations.iter().next().is_some(), "operations (`op`)"),

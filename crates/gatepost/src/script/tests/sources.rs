@@ -93,7 +93,6 @@ fn broken_definitions_are_refused_with_argument_and_line() {
 fn parts_that_nothing_acts_on_are_not_accepted() {
     let host = intranet();
     for part in [
-        "cache = { scope = \"all\", ttl = \"60s\" }",
         "[rows]\ncolumns = [ { name = \"n\", type = \"integer\" } ]\n[sync]\ntable = \"t\"\nmode = \"append\"\nevery = \"1h\"",
         "[op.delete]\nmethod = \"DELETE\"",
         "[rows]\ncolumns = [ { name = \"n\", type = \"integer\" } ]\nquery = \"select n from rows\"",

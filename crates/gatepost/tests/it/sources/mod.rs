@@ -1,5 +1,6 @@
 //! The consumer half, over the wire: the demo's schema intranet calls the API of schema hr at the same server.
 
+mod cache;
 mod sql;
 mod upstream;
 

@@ -10,7 +10,7 @@ use crate::folder::Folder;
 use crate::process::{Outcome, call};
 use crate::server::TestServer;
 
-const PEOPLE: &str = r#"{"items": [
+pub(super) const PEOPLE: &str = r#"{"items": [
     {"empno": 7839, "ename": "KING", "hired": "1981-11-17", "at": "2026-01-02T03:04:05+02:00", "active": true,
      "sal": 12345678901.25, "deptno": 10, "doc": {"a": [1, 2.50]}},
     {"empno": 7369, "ename": "O'Neil", "hired": null, "at": null, "active": false, "sal": 0.1, "deptno": 20},
@@ -18,7 +18,7 @@ const PEOPLE: &str = r#"{"items": [
 ]}"#;
 
 /// The source `staff` of schema hr, with more lines before its columns.
-fn staff(more: &str) -> String {
+pub(super) fn staff(more: &str) -> String {
     format!(
         "begin gatepost.define_rest_source('staff', '
 server = \"other\"
@@ -45,21 +45,21 @@ columns = [
     )
 }
 
-fn handler(path: &str, query: &str) -> String {
+pub(super) fn handler(path: &str, query: &str) -> String {
     format!(
         "begin ords.define_template('remote', '{path}');
          ords.define_handler('remote', '{path}', 'GET', ords.source_type_collection_feed, q'[{query}]', 0); end;\n/\n"
     )
 }
 
-struct Hr {
-    server: TestServer,
-    folder: Folder,
-    api: Upstream,
+pub(super) struct Hr {
+    pub(super) server: TestServer,
+    pub(super) folder: Folder,
+    pub(super) api: Upstream,
 }
 
 impl Hr {
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         let folder = Folder::new("rest-sql");
         folder.configure(CONFIG);
         let (server, api) = (TestServer::demo(&folder), Upstream::start());
@@ -73,15 +73,15 @@ impl Hr {
         hr
     }
 
-    fn allow(&self) {
+    pub(super) fn allow(&self) {
         self.server.sql("hr", "begin gatepost.allow_public('/remote/*'); end;");
     }
 
-    fn url(&self, path: &str) -> String {
+    pub(super) fn url(&self, path: &str) -> String {
         self.server.url(&format!("hr/remote/{path}"))
     }
 
-    async fn json(&self, path: &str) -> Value {
+    pub(super) async fn json(&self, path: &str) -> Value {
         let response = get(&self.url(path), None).await;
         let status = response.status();
         let text = response.text().await.unwrap();
@@ -89,14 +89,14 @@ impl Hr {
         serde_json::from_str(&text).unwrap()
     }
 
-    async fn names(&self, path: &str) -> Vec<String> {
+    pub(super) async fn names(&self, path: &str) -> Vec<String> {
         let rows = self.json(path).await;
         let names =
             rows["items"].as_array().unwrap().iter().map(|row| row["ename"].as_str().unwrap().to_owned());
         names.collect()
     }
 
-    fn run(&self, text: &str, more: &[&str]) -> Outcome {
+    pub(super) fn run(&self, text: &str, more: &[&str]) -> Outcome {
         let folder = self.folder.path().to_str().unwrap();
         call(&[&["sql", "--data", folder, "--schema", "hr", "--format", "json", "-c", text], more].concat())
     }
