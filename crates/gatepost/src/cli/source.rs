@@ -94,19 +94,18 @@ fn parse_parameter(text: &str) -> Result<(String, String), String> {
 
 impl Source {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let named = match &self.action {
-            Action::Test(test) => &test.named,
-            Action::Rows(rows) => &rows.named,
-        };
-        // Before there is a runtime: opening may wait for a database.
-        let (app, source) = named.find()?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-        runtime.block_on(async {
-            match &self.action {
-                Action::Test(test) => test.run(&app, &source).await,
-                Action::Rows(rows) => rows.run(&app, &source).await,
+        // The catalog waits for its own runtime, so that it is opened and closed outside of this one.
+        match self.action {
+            Action::Test(test) => {
+                let (app, source) = test.named.find()?;
+                runtime.block_on(test.run(&app, &source))
             }
-        })
+            Action::Rows(rows) => {
+                let (app, source) = rows.named.find()?;
+                runtime.block_on(rows.run(&app, &source))
+            }
+        }
     }
 }
 
