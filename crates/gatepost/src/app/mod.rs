@@ -18,6 +18,7 @@ pub(crate) mod reveal;
 mod revocations;
 pub mod snapshot;
 mod source_cache;
+pub mod source_sql;
 pub mod sources;
 pub mod throttle;
 mod watch;
@@ -106,6 +107,8 @@ pub struct App {
     /// Calls to other people's APIs.
     pub outbound: Arc<Outbound>,
     source_cache: SourceCache,
+    /// Statements over the rows of sources that run at a time.
+    scratch_turns: Arc<Semaphore>,
     /// For calls from where nothing runs futures: commands.
     own_runtime: OnceLock<Runtime>,
 }
@@ -166,6 +169,7 @@ impl App {
             high_water,
             outbound,
             source_cache,
+            scratch_turns: Arc::new(Semaphore::new(source_sql::TURNS)),
             own_runtime: OnceLock::new(),
         };
         app.publish(catalog, false);

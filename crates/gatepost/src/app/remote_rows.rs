@@ -10,10 +10,10 @@ use gatepost_sources::datum::{Datum, compare_decimals, decimal};
 use gatepost_sources::definition::{ColumnType, RestSource};
 use gatepost_sources::error::{Code, SourceError};
 use gatepost_sources::filter::{Filter, FilterOperator, Wanted};
-use gatepost_sources::rows::RowReader;
 use gatepost_store::data::DataOptions;
 
 use super::App;
+use super::source_sql::columns;
 use super::sources::RowsWanted;
 
 /// Numbers of more digits are not asked of a source: a database may take two of them for equal.
@@ -25,17 +25,27 @@ pub fn tables(sources: &[Arc<RestSource>]) -> RemoteTables {
 }
 
 fn table(source: &RestSource) -> RemoteTable {
-    let reader = RowReader::new(&source.rows);
-    let columns = reader.columns().map(|(name, kind)| (name.to_owned(), type_of(kind)));
+    let (columns, unusable) = match columns_of(source) {
+        Ok(columns) => (columns, None),
+        Err(reason) => (Vec::new(), Some(reason)),
+    };
     let parameters = source.parameters.iter().filter(|parameter| !parameter.is_static());
     let parameters = parameters
         .map(|parameter| RemoteParameter { name: parameter.name.clone(), required: parameter.required });
-    RemoteTable {
-        name: source.name.clone(),
-        columns: columns.collect(),
-        parameters: parameters.collect(),
-        unusable: None,
-    }
+    RemoteTable { name: source.name.clone(), columns, parameters: parameters.collect(), unusable }
+}
+
+/// The columns of a source, whose types must be known before any row is.
+fn columns_of(source: &RestSource) -> Result<Vec<(String, RemoteType)>, String> {
+    let columns = columns(&source.rows).map_err(|error| format!("REST source `{}`: {error}", source.name))?;
+    let typed = columns.into_iter().map(|(name, kind)| match kind {
+        Some(kind) => Ok((name, type_of(kind))),
+        None => Err(format!(
+            "column `{name}` of REST source `{}` has no type: make it a column with `sql` and `type`",
+            source.name
+        )),
+    });
+    typed.collect()
 }
 
 fn type_of(kind: ColumnType) -> RemoteType {
@@ -122,7 +132,9 @@ fn wanted(
         }
     }
     let mut filters = Vec::new();
-    for (column, operand) in &remote.equals {
+    // What a query makes of a column is not what the API filters by.
+    let equals = remote.equals.iter().filter(|_| source.rows.query.is_none());
+    for (column, operand) in equals {
         let kind = source.rows.column(column).and_then(gatepost_sources::definition::Column::kind);
         // `007` is the number 7, and no text.
         let spelt = kind == Some(ColumnType::Text) && matches!(operand, Operand::Plain(_));
@@ -202,16 +214,22 @@ fn lists(columns: &[(String, ColumnType)], rows: &[Vec<Datum>]) -> Result<String
             if column > 0 {
                 json.push(',');
             }
-            if let Datum::Integer(digits) | Datum::Decimal(digits) = datum
-                && !keeps_in_sqlite(digits)
-            {
+            let number = match datum {
+                Datum::Integer(digits) if digits.parse::<i64>().is_ok() => Some(digits.clone()),
+                Datum::Integer(digits) | Datum::Decimal(digits) => in_sqlite(digits),
+                other => {
+                    push_value(&mut json, other);
+                    continue;
+                }
+            };
+            let Some(number) = number else {
                 let name = columns.get(column).map_or("", |(name, _)| name);
                 let detail = format!(
                     "column `{name}` has a number of more digits than SQLite keeps; give it type text"
                 );
                 return Err(SourceError::new(Code::ColumnType).with_detail(detail));
-            }
-            push_value(&mut json, datum);
+            };
+            json.push_str(&number);
         }
         json.push(']');
     }
@@ -232,14 +250,15 @@ fn push_value(json: &mut String, datum: &Datum) {
     }
 }
 
-/// Whether SQLite gives back the same number: a 64-bit integer, or a floating-point number that is written so.
-fn keeps_in_sqlite(digits: &str) -> bool {
-    if digits.parse::<i64>().is_ok() {
-        return true;
+/// A number as JSON of which SQLite makes the same number: floating-point, so that whole numbers of a decimal column are
+/// divided as PostgreSQL does it, or else a 64-bit integer.
+fn in_sqlite(digits: &str) -> Option<String> {
+    let number = digits.parse::<f64>().ok().filter(|number| number.is_finite())?;
+    if compare_decimals(&decimal(&number.to_string())?, digits).is_eq() {
+        let point = if digits.contains('.') { "" } else { ".0" };
+        return Some(format!("{digits}{point}"));
     }
-    let Ok(number) = digits.parse::<f64>() else { return false };
-    let written = number.is_finite().then(|| decimal(&number.to_string())).flatten();
-    written.is_some_and(|written| compare_decimals(&written, digits).is_eq())
+    digits.parse::<i64>().is_ok().then(|| digits.to_owned())
 }
 
 #[cfg(test)]
@@ -252,10 +271,18 @@ mod tests {
 
     #[test]
     fn numbers_that_sqlite_would_round_are_refused() {
-        for kept in ["0", "-7839", "9223372036854775807", "0.1", "5000.10", "0.30000000000000004", "1e300"] {
-            let number = decimal(kept).unwrap();
-            assert_eq!(sqlite(Datum::Decimal(number.clone())).unwrap(), format!("[[{number}]]"));
+        for (kept, written) in [
+            ("0", "0.0"),
+            ("-7839", "-7839.0"),
+            ("9223372036854775807", "9223372036854775807"),
+            ("0.1", "0.1"),
+            ("5000.10", "5000.10"),
+            ("0.30000000000000004", "0.30000000000000004"),
+        ] {
+            assert_eq!(sqlite(Datum::Decimal(kept.into())).unwrap(), format!("[[{written}]]"));
         }
+        assert!(sqlite(Datum::Decimal(decimal("1e300").unwrap())).is_ok());
+        assert_eq!(sqlite(Datum::Integer("20".into())).unwrap(), "[[20]]");
         for lost in ["9223372036854775809", "0.1000000000000000055", "123456789012345678.9"] {
             let error = sqlite(Datum::Decimal(lost.into())).unwrap_err();
             assert_eq!(error.code, Code::ColumnType, "{lost}");

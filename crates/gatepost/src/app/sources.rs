@@ -191,11 +191,13 @@ impl App {
         query: &[(String, String)],
         window: Window,
     ) -> Result<Fetched, SourceError> {
+        let source = Arc::clone(&ready.source);
         let mut fetch = Fetch::new(&self.outbound, ready, values, query, window, system_ms)?;
         let rows = fetch.all().await?;
         let columns = fetch.columns().map(|(name, kind)| (name.to_owned(), kind)).collect();
         let mismatches = fetch.report().mismatches.values().sum();
-        Ok(Fetched { columns, rows, mismatches, facts: fetch.facts().clone() })
+        let fetched = Fetched { columns, rows, mismatches, facts: fetch.facts().clone() };
+        if source.rows.has_sql() { self.with_sql(&source, fetched).await } else { Ok(fetched) }
     }
 }
 

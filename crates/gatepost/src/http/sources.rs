@@ -13,6 +13,7 @@ use gatepost_sources::error::{Code as SourceCode, SourceError, Stage};
 use gatepost_sources::filter::{Filter, FilterOperator, Sort, Wanted};
 use gatepost_sources::paging::Window;
 use gatepost_sources::rows::members;
+use gatepost_store::data::ScratchColumn;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::{Method, Response};
@@ -23,6 +24,7 @@ use super::authenticate::Caller;
 use super::rest::Served;
 use super::{query_string, respond};
 use crate::app::remote_rows::Asker;
+use crate::app::source_sql;
 use crate::app::sources::{RowsWanted, SourceRows};
 use crate::error::{Code, Failure};
 use crate::outbound::{HOP_HEADER, HOPS_MAX};
@@ -149,18 +151,19 @@ fn bad(detail: String) -> Failure {
 /// Reads a filter object of ORDS: `{"ename": "KING", "sal": {"$gt": 1000}, "$orderby": {"sal": "desc"}}`.
 fn read_q(source: &RestSource, text: &str) -> Result<Wanted, String> {
     let raw: &RawValue = serde_json::from_str(text).map_err(|_| "this is no JSON object".to_owned())?;
+    let columns = source_sql::columns(&source.rows).map_err(|_| "the source is broken".to_owned())?;
     let mut wanted = Wanted::default();
     for (name, value) in members(raw).ok_or("this is no JSON object")? {
         if name == "$orderby" {
-            let columns = members(value).ok_or("$orderby is an object of columns")?;
-            for (column, direction) in columns {
-                wanted.sort.push(read_sort(source, &column, direction)?);
+            let order = members(value).ok_or("$orderby is an object of columns")?;
+            for (column, direction) in order {
+                wanted.sort.push(read_sort(&columns, &column, direction)?);
             }
             continue;
         }
-        let kind = kind_of(source, &name)?;
+        let kind = kind_of(&columns, &name)?;
         match members(value) {
-            Some(conditions) if kind != ColumnType::Json => {
+            Some(conditions) if kind != Some(ColumnType::Json) => {
                 for (operator, operand) in conditions {
                     wanted.filters.push(read_condition(&name, kind, &operator, operand)?);
                 }
@@ -171,13 +174,14 @@ fn read_q(source: &RestSource, text: &str) -> Result<Wanted, String> {
     Ok(wanted)
 }
 
-fn kind_of(source: &RestSource, name: &str) -> Result<ColumnType, String> {
-    let column = source.rows.column(name).and_then(gatepost_sources::definition::Column::kind);
-    column.ok_or_else(|| format!("there is no column `{name}`"))
+/// The type of a column; none if only its values tell.
+fn kind_of(columns: &[ScratchColumn], name: &str) -> Result<Option<ColumnType>, String> {
+    let column = columns.iter().find(|(column, _)| column == name);
+    column.map(|(_, kind)| *kind).ok_or_else(|| format!("there is no column `{name}`"))
 }
 
-fn read_sort(source: &RestSource, column: &str, direction: &RawValue) -> Result<Sort, String> {
-    kind_of(source, column)?;
+fn read_sort(columns: &[ScratchColumn], column: &str, direction: &RawValue) -> Result<Sort, String> {
+    kind_of(columns, column)?;
     let descending = match direction.get().trim_matches('"').to_ascii_lowercase().as_str() {
         "asc" | "1" => false,
         "desc" | "-1" => true,
@@ -188,10 +192,14 @@ fn read_sort(source: &RestSource, column: &str, direction: &RawValue) -> Result<
 
 fn read_condition(
     column: &str,
-    kind: ColumnType,
+    kind: Option<ColumnType>,
     operator: &str,
     operand: &RawValue,
 ) -> Result<Filter, String> {
+    let kind = kind.unwrap_or(match operand.get().as_bytes().first() {
+        Some(b'-' | b'0'..=b'9') => ColumnType::Decimal,
+        _ => ColumnType::Text,
+    });
     let operator = match operator {
         "$eq" => FilterOperator::Equal,
         "$ne" => FilterOperator::NotEqual,

@@ -95,14 +95,34 @@ fn parts_that_nothing_acts_on_are_not_accepted() {
     for part in [
         "[rows]\ncolumns = [ { name = \"n\", type = \"integer\" } ]\n[sync]\ntable = \"t\"\nmode = \"append\"\nevery = \"1h\"",
         "[op.delete]\nmethod = \"DELETE\"",
-        "[rows]\ncolumns = [ { name = \"n\", type = \"integer\" } ]\nquery = \"select n from rows\"",
-        "[rows]\ncolumns = [ { name = \"n\", type = \"integer\" }, { name = \"m\", sql = \"n * 2\" } ]",
     ] {
         let shown = host.refused_block(&format!(
             "gatepost.define_rest_source('s', 'server = \"hr_api\"\npath = \"x\"\n{part}');"
         ));
         assert!(shown.contains("not available yet"), "{part}: {shown}");
     }
+}
+
+#[test]
+fn sql_of_a_source_is_looked_at_when_it_is_defined() {
+    let host = intranet();
+    for (part, words) in [
+        ("columns = [ { name = \"n\", type = \"integer\" } ]\nquery = \"select m from rows\"", "rows.query"),
+        ("columns = [ { name = \"n\" }, { name = \"m\", sql = \"n *\" } ]", "rows.columns"),
+    ] {
+        let definition = format!("server = \"hr_api\"\npath = \"x\"\n[rows]\n{part}");
+        let shown = host.refused_block(&format!("gatepost.define_rest_source('s', '{definition}');"));
+        assert!(shown.contains("p_definition") && shown.contains(words), "{shown}");
+    }
+    host.block(
+        "gatepost.define_rest_source('s', 'server = \"hr_api\"\npath = \"x\"\n[rows]
+columns = [ { name = \"n\" }, { name = \"m\", sql = \"n * 2\", type = \"integer\" }, { name = \"o\", sql = \"1\" } ]');",
+    );
+    let shown = host.refused("select m from rest.s");
+    assert!(shown.contains("column `o`") && shown.contains("no type"), "{shown}");
+    let columns = host.rows("select name, type, expression from user_gatepost_source_columns where source_name = 's' and expression is not null");
+    assert_eq!(columns[0], ["m", "integer", "n * 2"]);
+    assert!(export(&host.current(), &host.schema()).contains("sql = \"n * 2\""));
 }
 
 #[test]

@@ -60,8 +60,13 @@ pub(super) struct Hr {
 
 impl Hr {
     pub(super) fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// With more lines of configuration.
+    pub(super) fn start_with(config: &str) -> Self {
         let folder = Folder::new("rest-sql");
-        folder.configure(CONFIG);
+        folder.configure(&format!("{CONFIG}{config}"));
         let (server, api) = (TestServer::demo(&folder), Upstream::start());
         api.answers("/people", StatusCode::OK, PEOPLE);
         let hr = Self { server, folder, api };
