@@ -174,6 +174,12 @@ impl Finder<'_> {
                 self.tables_end();
                 self.scope().core.filter.get_or_insert(at + 1);
             }
+            // What follows may have a WHERE clause that is not about the rows of the SELECT.
+            "conflict" if at > 0 && self.tokens[at - 1].is_word(self.sql, "on") => {
+                let core = std::mem::take(&mut self.scope().core);
+                self.finish(&core, at - 1);
+                self.scope().is_query = false;
+            }
             "group" | "order" | "having" | "limit" | "window" | "returning" | "set" => self.tables_end(),
             PREFIX if self.scope().table_next && self.is_remote(at) => {
                 self.at = at;
@@ -595,6 +601,9 @@ mod tests {
             ("select * from rest.a where exists (select 1 from emp where x = 1)", ""),
             ("select * from rest.a having x = 1", ""),
             ("select * from rest.a where x = 1 and offset = 2 or y", ""),
+            ("select count(*) filter (where x = 1) from rest.a", ""),
+            ("insert into t select y from rest.a on conflict (y) where x = 1 do nothing", ""),
+            ("insert into t select y from rest.a where x = 1 on conflict (y) where x = 2 do nothing", "x=1"),
         ] {
             assert_eq!(equals(sql), wanted, "{sql}");
         }
