@@ -258,3 +258,20 @@ fn report_names_handlers_that_wait_for_a_source() {
     let report = host.script(&define("select 1 from rest.employees(x => y)")).0.unwrap();
     assert_eq!(report.refused.len(), 1);
 }
+
+#[test]
+fn report_of_a_changed_source_names_the_handlers_that_it_stops() {
+    let host = intranet();
+    for (name, query) in
+        [("reads", "select ename from rest.employees"), ("reads_not", "select 1 as interest")]
+    {
+        host.block(&format!("ords.define_service('{name}', '/{name}/', 'p', p_source => '{query}');"));
+    }
+    let report = host.script("begin gatepost.drop_rest_source('employees'); end;").0.unwrap();
+    assert_eq!((report.modules, report.waiting.len()), (0, 1), "{report}");
+    assert!(
+        report.to_string().contains("reads") && report.to_string().contains("rest.employees"),
+        "{report}"
+    );
+    assert!(!report.is_empty());
+}
