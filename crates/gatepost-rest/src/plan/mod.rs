@@ -165,7 +165,8 @@ fn bind(
     values: &RequestValues<'_>,
 ) -> Result<BindValue, PlanError> {
     match &slot.source {
-        SlotSource::Unset => Ok(BindValue::Null),
+        // Rows of REST sources are put in when the values that they are asked for with are known.
+        SlotSource::Unset | SlotSource::Remote => Ok(BindValue::Null),
         SlotSource::Implicit(implicit) => implicit_value(*implicit, window, values),
         SlotSource::Header(name) => {
             let mut found = values.headers.get_all(name).iter();

@@ -2,16 +2,21 @@
 //! comes from, and where output binds go. A source that cannot run here says which construct stands in the way.
 
 mod block;
+mod remote;
 mod slot;
 #[cfg(test)]
 mod tests;
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
+pub use remote::{
+    DECLARED_TYPES, Expanded, NotExpanded, RemoteParameter, RemoteRows, RemoteTable, RemoteTables,
+    RemoteType, expand,
+};
 pub use slot::{Implicit, Output, OutputTarget, Slot, SlotSource};
 
-use crate::definition::{Handler, Method, SourceType};
-use crate::sql::{Dialect, Refusal, Statement, Token, lex, position};
+use crate::definition::{Handler, Method, Parameter, SourceType};
+use crate::sql::{Dialect, Kind, Operand, Refusal, Statement, Token, lex, offset_of, position, remote_uses};
 
 /// A handler that can be planned and run.
 #[derive(Debug)]
@@ -30,6 +35,8 @@ pub struct CompiledSource {
     pub slots: Vec<Slot>,
     /// Binds that leave with the answer.
     pub outputs: Vec<Output>,
+    /// Rows of REST sources that its binds take before it runs.
+    pub remotes: Vec<RemoteRows>,
     /// The query whose first value is the `ETag`.
     pub etag: Option<BoundStatement>,
     /// Whether a page is cut out of the rows.
@@ -145,21 +152,33 @@ pub struct NotRunnable {
     pub column: u32,
     /// A sentence for the owner.
     pub message: String,
+    /// It can run as soon as a REST source that it names is there: 503 instead.
+    pub waits: bool,
 }
 
 impl NotRunnable {
     fn at(source: &str, offset: usize, construct: &str, message: impl Into<String>) -> Self {
         let (line, column) = position(source, offset);
-        Self { construct: construct.into(), line, column, message: message.into() }
+        Self { construct: construct.into(), line, column, message: message.into(), waits: false }
     }
 
     fn refused(source: &str, refusal: Refusal) -> Self {
         let (line, column) = position(source, refusal.offset);
-        Self { construct: refusal.construct, line, column, message: refusal.message }
+        Self { construct: refusal.construct, line, column, message: refusal.message, waits: false }
+    }
+
+    /// The same place in the text that was expanded.
+    fn before(mut self, expanded: &Expanded, source: &str) -> Self {
+        if self.line > 0 && !self.construct.starts_with(ETAG_QUERY) {
+            let offset = offset_of(&expanded.text, self.line, self.column);
+            (self.line, self.column) = position(source, expanded.original_offset(offset));
+        }
+        self
     }
 
     fn parameter(name: &str, message: impl Into<String>) -> Self {
-        Self { construct: format!("parameter `{name}`"), line: 0, column: 0, message: message.into() }
+        let construct = format!("parameter `{name}`");
+        Self { construct, line: 0, column: 0, message: message.into(), waits: false }
     }
 }
 
@@ -174,15 +193,83 @@ impl std::fmt::Display for NotRunnable {
 
 impl std::error::Error for NotRunnable {}
 
-/// Compiles a handler. `etag_query` is its template's, when the `ETag` comes from a query.
+/// Compiles a handler of a schema without REST sources. `etag_query` is its template's, when the `ETag` comes from a
+/// query.
 pub fn compile(
     handler: &Handler,
     etag_query: Option<&str>,
     dialect: Dialect,
 ) -> Result<CompiledSource, NotRunnable> {
-    static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+    compile_with(handler, etag_query, dialect, &RemoteTables::default())
+}
+
+/// Compiles a handler that may name these REST sources.
+pub fn compile_with(
+    handler: &Handler,
+    etag_query: Option<&str>,
+    dialect: Dialect,
+    tables: &RemoteTables,
+) -> Result<CompiledSource, NotRunnable> {
     let source = handler.source.as_str();
     let tokens = lex(source, dialect).map_err(|refusal| NotRunnable::refused(source, refusal))?;
+    let Some(expanded) = expand_source(handler, &tokens, dialect, tables)? else {
+        return compile_tokens(handler, source, &tokens, etag_query, dialect);
+    };
+    let text = expanded.text.as_str();
+    let tokens = lex(text, dialect).map_err(|refusal| NotRunnable::refused(text, refusal))?;
+    let compiled = compile_tokens(handler, text, &tokens, etag_query, dialect);
+    let mut compiled = compiled.map_err(|error| error.before(&expanded, source))?;
+    for remote in &expanded.remotes {
+        if let Some(slot) = compiled.slots.iter_mut().find(|slot| slot.name == remote.bind) {
+            (slot.source, slot.kind) = (SlotSource::Remote, None);
+        }
+    }
+    compiled.add_operands(&expanded.remotes, &handler.parameters)?;
+    compiled.remotes = expanded.remotes;
+    // Its values are large: it takes no turn on connections that others share.
+    compiled.hints.slow.store(true, Ordering::Relaxed);
+    Ok(compiled)
+}
+
+/// Puts binds in place of the REST sources that a handler names.
+fn expand_source(
+    handler: &Handler,
+    tokens: &[Token],
+    dialect: Dialect,
+    tables: &RemoteTables,
+) -> Result<Option<Expanded>, NotRunnable> {
+    let source = handler.source.as_str();
+    let declared = |name: &str| {
+        handler.parameters.iter().any(|parameter| {
+            let bind = parameter.bind_variable_name.as_deref().unwrap_or_default();
+            bind.trim_start_matches(':').eq_ignore_ascii_case(name)
+        })
+    };
+    let is_taken = |name: &str| {
+        let in_text =
+            |token: &Token| token.kind == Kind::Bind && token.text(source)[1..].eq_ignore_ascii_case(name);
+        declared(name) || tokens.iter().any(in_text)
+    };
+    let expanded = expand(source, tokens, dialect, tables, is_taken)
+        .map_err(|error| NotRunnable { waits: error.waits, ..NotRunnable::refused(source, error.refusal) })?;
+    if expanded.is_some() && (handler.method != Method::Get || handler.source_type == SourceType::PlSql) {
+        let uses = remote_uses(source, tokens).unwrap_or_default();
+        let (start, end) = uses.first().map_or((0, 0), |used| (used.start, used.end));
+        let message = "REST sources are read in queries of GET handlers and in SQL Commands; copy what a change needs \
+                       into a table first";
+        return Err(NotRunnable::at(source, start, &source[start..end], message));
+    }
+    Ok(expanded)
+}
+
+fn compile_tokens(
+    handler: &Handler,
+    source: &str,
+    tokens: &[Token],
+    etag_query: Option<&str>,
+    dialect: Dialect,
+) -> Result<CompiledSource, NotRunnable> {
+    static NEXT_ID: AtomicU64 = AtomicU64::new(1);
     let mut compiler = Compiler { source, dialect, method: handler.method, slots: Vec::new() };
     let paging = match handler.source_type {
         SourceType::CollectionFeed => Paging::Offset,
@@ -192,9 +279,9 @@ pub fn compile(
     let mut block = false;
     let steps = if handler.source_type == SourceType::PlSql {
         block = tokens.first().is_some_and(|token| token.is_word(source, "begin"));
-        compiler.block(&tokens)?
+        compiler.block(tokens)?
     } else {
-        vec![Step::Query(compiler.query(&tokens, handler.source_type, paging)?)]
+        vec![Step::Query(compiler.query(tokens, handler.source_type, paging)?)]
     };
     let etag = etag_query.map(|query| compiler.etag(query)).transpose()?;
     let outputs = slot::resolve(&mut compiler.slots, &handler.parameters)?;
@@ -207,6 +294,7 @@ pub fn compile(
         steps,
         slots: compiler.slots,
         outputs,
+        remotes: Vec::new(),
         etag,
         paging,
         block,
@@ -215,6 +303,22 @@ pub fn compile(
 }
 
 impl CompiledSource {
+    /// Makes slots of binds that only the REST sources take.
+    fn add_operands(&mut self, remotes: &[RemoteRows], parameters: &[Parameter]) -> Result<(), NotRunnable> {
+        let operands = remotes.iter().flat_map(|remote| remote.arguments.iter().chain(&remote.equals));
+        let mut added = Vec::new();
+        for (_, operand) in operands {
+            let Operand::Bind(name) = operand else { continue };
+            if !self.slots.iter().chain(&added).any(|slot| slot.name == *name) {
+                added.push(Slot::named(name));
+            }
+        }
+        // What they could give was listed already, or leaves with no answer.
+        slot::resolve(&mut added, parameters)?;
+        self.slots.extend(added);
+        Ok(())
+    }
+
     /// The query of a query source.
     pub fn query(&self) -> Option<&BoundStatement> {
         match self.steps.first() {
@@ -235,6 +339,9 @@ impl CompiledSource {
         !self.reads_body() && self.slots.iter().any(|slot| slot.source == SlotSource::Request)
     }
 }
+
+/// Begins the construct of an error whose place is in that text.
+const ETAG_QUERY: &str = "etag query";
 
 struct Compiler<'a> {
     source: &'a str,
@@ -270,11 +377,15 @@ impl Compiler<'_> {
     fn etag(&mut self, query: &str) -> Result<BoundStatement, NotRunnable> {
         let inner = |refusal| {
             let mut error = NotRunnable::refused(query, refusal);
-            error.construct = format!("etag query, {}", error.construct);
+            error.construct = format!("{ETAG_QUERY}, {}", error.construct);
             error
         };
         let tokens = lex(query, self.dialect).map_err(inner)?;
         let sql = Statement::from_tokens(query, without_end(query, &tokens), self.dialect).map_err(inner)?;
+        if let Some(used) = remote_uses(query, &tokens).map_err(inner)?.first() {
+            let message = "an etag query reads the database only";
+            return Err(inner(Refusal::new(used.start, &query[used.start..used.end], message)));
+        }
         if !matches!(sql.keyword.as_str(), "SELECT" | "WITH" | "VALUES") {
             return Err(inner(Refusal::new(0, sql.keyword.clone(), "an etag query is one SELECT")));
         }

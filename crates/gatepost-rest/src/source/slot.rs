@@ -37,6 +37,8 @@ pub enum SlotSource {
     Implicit(Implicit),
     /// Nowhere: NULL until the source assigns it.
     Unset,
+    /// The rows of a REST source, as JSON.
+    Remote,
 }
 
 impl SlotSource {
@@ -45,7 +47,7 @@ impl SlotSource {
         match self {
             Self::Request | Self::Header(_) => true,
             Self::Implicit(implicit) => implicit.is_body() || *implicit == Implicit::ContentType,
-            Self::Unset => false,
+            Self::Unset | Self::Remote => false,
         }
     }
 }

@@ -273,3 +273,88 @@ fn etag_queries_share_the_binds() {
     let error = compile(&handler, Some("delete from emp"), Dialect::Sqlite).unwrap_err();
     assert!(error.construct.contains("etag query"), "{error}");
 }
+
+fn tables() -> RemoteTables {
+    let columns = [("empno", RemoteType::Number), ("ename", RemoteType::Text), ("hired", RemoteType::Date)];
+    RemoteTables(vec![RemoteTable {
+        name: "people".into(),
+        columns: columns.map(|(name, kind)| (name.to_owned(), kind)).into(),
+        parameters: vec![RemoteParameter { name: "dept".into(), required: true }],
+        unusable: None,
+    }])
+}
+
+#[test]
+fn rest_sources_become_binds_with_slots_of_their_own() {
+    let source = "select e.ename from rest.people(dept => :dept) e join emp on emp.empno = e.empno\n\
+                  where e.empno = :id and e.nothing = 1 and emp.job = :rest_rows_1";
+    for dialect in [Dialect::Sqlite, Dialect::Postgres] {
+        let handler = handler(Method::Get, SourceType::CollectionFeed, source);
+        let compiled = compile_with(&handler, None, dialect, &tables()).unwrap();
+        let [remote] = compiled.remotes.as_slice() else { panic!("{:?}", compiled.remotes) };
+        // The bind of that name is the caller's.
+        assert_eq!((remote.bind.as_str(), remote.name.as_str()), ("rest_rows_2", "people"));
+        assert_eq!(remote.arguments, [("dept".to_owned(), Operand::Bind("dept".into()))]);
+        assert_eq!(remote.equals, [("empno".to_owned(), Operand::Bind("id".into()))]);
+        let of = |name: &str| compiled.slots.iter().find(|slot| slot.name == name).unwrap().source.clone();
+        assert_eq!(of("rest_rows_2"), SlotSource::Remote);
+        for name in ["dept", "id", "rest_rows_1"] {
+            assert_eq!(of(name), SlotSource::Request, "{name}");
+        }
+        assert!(!SlotSource::Remote.is_callers());
+    }
+}
+
+#[test]
+fn rest_sources_that_cannot_be_read_are_refused_with_the_place() {
+    let refused = |method, source_type, source: &str| {
+        let handler = handler(method, source_type, source);
+        compile_with(&handler, None, Dialect::Sqlite, &tables()).unwrap_err()
+    };
+    let feed = |source: &str| refused(Method::Get, SourceType::CollectionFeed, source);
+    for (error, waits, place, words) in [
+        (feed("select *\n from rest.peeple"), true, (2, 7), "people"),
+        (feed("select * from rest.people"), true, (1, 15), "`dept` must be given"),
+        (feed("select * from rest.people(dept => 1, no => 1)"), true, (1, 15), "no parameter `no`"),
+        (feed("select * from rest.people(1)"), false, (1, 27), "parameter => value"),
+        // Behind what was expanded, the place is that of the text as written.
+        (feed("select * from rest.people(dept => 1); select 2"), false, (1, 39), "only one statement"),
+        (
+            refused(
+                Method::Post,
+                SourceType::PlSql,
+                "begin\n insert into t select * from rest.people(dept => 1);\nend;",
+            ),
+            false,
+            (2, 30),
+            "GET handlers",
+        ),
+        (
+            refused(Method::Put, SourceType::PlSql, "update rest.people set ename = 'x'"),
+            false,
+            (1, 8),
+            "not written",
+        ),
+    ] {
+        assert_eq!((error.waits, (error.line, error.column)), (waits, place), "{error}");
+        assert!(error.to_string().contains(words), "{error}");
+    }
+    let handler = handler(Method::Get, SourceType::CollectionFeed, "select 1");
+    let error =
+        compile_with(&handler, Some("select 1 from rest.people(dept => 1)"), Dialect::Sqlite, &tables());
+    assert!(error.unwrap_err().to_string().contains("etag query"));
+}
+
+#[test]
+fn places_in_an_expanded_text_are_those_of_the_text_as_written() {
+    let source = "select x from rest.people(dept => 1) e, rest.people(dept => 1) f where y";
+    let tokens = lex(source, Dialect::Postgres).unwrap();
+    let expanded = expand(source, &tokens, Dialect::Postgres, &tables(), |_| false).unwrap().unwrap();
+    assert_eq!(expanded.remotes.len(), 1, "the same rows are fetched once");
+    for (word, at) in [("x", 7), (" e,", 36), ("where", 65), ("y", 71)] {
+        let written = if word == "y" { expanded.text.len() - 1 } else { expanded.text.find(word).unwrap() };
+        assert_eq!(expanded.original_offset(written), at, "{word}");
+    }
+    let (first, _) = expanded.text.split_at(expanded.text.find("json_to").unwrap());
+    assert_eq!(expanded.original_offset(first.len()), 14);
+}

@@ -5,12 +5,14 @@
 //! (`?1`, `$1`), one number for each distinct name; placeholders of the databases' own are refused.
 
 mod lexer;
+mod remote;
 mod split;
 mod statement;
 #[cfg(test)]
 mod tests;
 
 pub use lexer::{Kind, Token, lex};
+pub use remote::{Operand, RemoteUse, remote_uses};
 pub use split::split;
 pub use statement::{Bind, Statement};
 
@@ -35,6 +37,11 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// A refusal of what stands there.
+    pub fn at(offset: usize, construct: &str, message: &str) -> Self {
+        Self::new(offset, construct, message)
+    }
+
     pub(crate) fn new(offset: usize, construct: impl Into<String>, message: impl Into<String>) -> Self {
         Self { offset, construct: construct.into(), message: message.into() }
     }
@@ -58,4 +65,11 @@ pub fn position(text: &str, offset: usize) -> (u32, u32) {
     let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
     let start = before.rfind('\n').map_or(0, |at| at + 1);
     (line as u32, before[start..].chars().count() as u32 + 1)
+}
+
+/// The byte offset of a line and a column, both from 1, columns in characters.
+pub fn offset_of(text: &str, line: u32, column: u32) -> usize {
+    let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1) as usize).map(str::len).sum();
+    let characters = text[start..].chars().take(column.saturating_sub(1) as usize);
+    start + characters.map(char::len_utf8).sum::<usize>()
 }

@@ -111,7 +111,8 @@ fn keyword(sql: &str, tokens: &[Token]) -> String {
     }
 }
 
-fn unquote(text: &str) -> String {
+/// A quoted name without its quotes.
+pub(super) fn unquote(text: &str) -> String {
     let inner = &text[1..text.len() - 1];
     match text.as_bytes()[0] {
         b'"' => inner.replace("\"\"", "\""),

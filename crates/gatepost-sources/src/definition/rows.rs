@@ -48,8 +48,13 @@ pub enum ColumnOrigin {
         /// What it is.
         kind: ColumnType,
     },
-    /// A SQL expression over the other columns.
-    Sql(String),
+    /// A SQL expression over the columns that are members.
+    Sql {
+        /// The expression.
+        expression: String,
+        /// What it gives; absent: whatever each value is.
+        kind: Option<ColumnType>,
+    },
 }
 
 words! {
@@ -84,7 +89,15 @@ impl Column {
     pub fn kind(&self) -> Option<ColumnType> {
         match self.origin {
             ColumnOrigin::Member { kind, .. } => Some(kind),
-            ColumnOrigin::Sql(_) => None,
+            ColumnOrigin::Sql { .. } => None,
+        }
+    }
+
+    /// The expression that computes it.
+    pub fn expression(&self) -> Option<&str> {
+        match &self.origin {
+            ColumnOrigin::Member { .. } => None,
+            ColumnOrigin::Sql { expression, .. } => Some(expression),
         }
     }
 }
@@ -93,6 +106,11 @@ impl Rows {
     /// The column of this name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// Whether SQL makes something of the rows that came.
+    pub fn has_sql(&self) -> bool {
+        self.query.is_some() || self.columns.iter().any(|column| column.expression().is_some())
     }
 
     pub(super) fn check(&self) -> Checked {
@@ -129,8 +147,8 @@ impl Rows {
 impl Column {
     fn check(&self) -> Checked {
         check_name("name", &self.name)?;
-        if let ColumnOrigin::Sql(sql) = &self.origin {
-            check_text("sql", sql)?;
+        if let Some(expression) = self.expression() {
+            check_text("sql", expression)?;
         }
         self.comments.as_deref().map_or(Ok(()), |text| check_text("comments", text))
     }

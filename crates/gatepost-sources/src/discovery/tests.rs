@@ -23,7 +23,7 @@ fn sample(body: &str) -> Discovered {
 fn columns(rows: &Rows) -> Vec<String> {
     let spelled = rows.columns.iter().map(|column| match &column.origin {
         ColumnOrigin::Member { at, kind } => format!("{} {at} {}", column.name, kind.as_str()),
-        ColumnOrigin::Sql(sql) => format!("{} {sql}", column.name),
+        ColumnOrigin::Sql { expression, .. } => format!("{} {expression}", column.name),
     });
     spelled.collect()
 }

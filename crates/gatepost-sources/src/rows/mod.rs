@@ -134,7 +134,7 @@ fn member(column: &Column) -> Option<Member> {
         ColumnOrigin::Member { at, kind } => {
             Some(Member { name: column.name.clone(), steps: at.steps().collect(), kind: *kind })
         }
-        ColumnOrigin::Sql(_) => None,
+        ColumnOrigin::Sql { .. } => None,
     }
 }
 

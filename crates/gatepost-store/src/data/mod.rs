@@ -25,6 +25,7 @@ pub use error::{ConstraintKind, DataError, ExecuteError};
 pub use postgres::PostgresOptions;
 pub use reply::{Reply, ReplyBody};
 pub use session::{Session, SessionError, SessionResult, SessionValue};
+pub use sqlite::scratch::{Scratch, ScratchColumn, ScratchLimits, ScratchRows, computing};
 pub use stream::RowStream;
 
 /// Where a schema's data is.

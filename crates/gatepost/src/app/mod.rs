@@ -13,9 +13,12 @@ pub mod principals;
 mod publish;
 pub mod published;
 mod readiness;
+pub mod remote_rows;
 pub(crate) mod reveal;
 mod revocations;
 pub mod snapshot;
+mod source_cache;
+pub mod source_sql;
 pub mod sources;
 pub mod throttle;
 mod watch;
@@ -23,7 +26,7 @@ mod watch;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -36,6 +39,7 @@ use gatepost_store::catalog::{
 };
 use gatepost_store::data::{DataLocation, DataOptions, DataStore};
 use gatepost_store::logs::{LogLimits, LogStore};
+use tokio::runtime::{Handle, Runtime};
 use tokio::sync::Semaphore;
 
 use crate::config::Config;
@@ -46,6 +50,7 @@ use high_water::HighWater;
 use key_file::KeySource;
 use keys::InForce;
 use snapshot::Snapshot;
+use source_cache::SourceCache;
 use throttle::Throttle;
 
 pub use watch::Watch;
@@ -101,6 +106,11 @@ pub struct App {
     high_water: HighWater,
     /// Calls to other people's APIs.
     pub outbound: Arc<Outbound>,
+    source_cache: SourceCache,
+    /// Statements over the rows of sources that run at a time.
+    scratch_turns: Arc<Semaphore>,
+    /// For calls from where nothing runs futures: commands.
+    own_runtime: OnceLock<Runtime>,
 }
 
 /// Whether a command may make what is missing.
@@ -128,6 +138,7 @@ impl App {
         let policy = config.egress_policy()?;
         let random = || u64::from_le_bytes(random_bytes());
         let outbound = Arc::new(Outbound::new(policy, config.egress.requests_per_server, random));
+        let source_cache = SourceCache::new(config.limits.source_cache_bytes);
         let app = Self {
             throttle: Throttle::new(oauth),
             slow_checks: Arc::new(Semaphore::new(oauth.slow_checks.max(1))),
@@ -157,6 +168,9 @@ impl App {
             stopping: AtomicBool::new(false),
             high_water,
             outbound,
+            source_cache,
+            scratch_turns: Arc::new(Semaphore::new(source_sql::TURNS)),
+            own_runtime: OnceLock::new(),
         };
         app.publish(catalog, false);
         app.compare_clocks().context("the catalog")?;
@@ -300,6 +314,22 @@ impl App {
     /// The issuer of a schema's tokens, also the URL that its services are below.
     pub fn issuer(&self, alias: &str) -> String {
         format!("{}{}/{alias}", self.config.public_url(), self.config.server.context)
+    }
+
+    /// Waits for a future, wherever this is called. Blocks.
+    pub fn wait<T: Send>(&self, future: impl Future<Output = T> + Send) -> anyhow::Result<T> {
+        let handle = match (Handle::try_current(), self.own_runtime.get()) {
+            (Ok(handle), _) => handle,
+            (Err(_), Some(runtime)) => runtime.handle().clone(),
+            (Err(_), None) => {
+                let runtime =
+                    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+                self.own_runtime.get_or_init(|| runtime).handle().clone()
+            }
+        };
+        // On a thread of its own, because those of a runtime must not wait in it.
+        std::thread::scope(|scope| scope.spawn(|| handle.block_on(future)).join())
+            .map_err(|_| anyhow::anyhow!("the call failed within the program"))
     }
 
     fn lock_refreshing(&self) -> MutexGuard<'_, ()> {

@@ -7,10 +7,13 @@ use gatepost_rest::access::{AccessRules, TemplateLocks, Unprotected};
 use gatepost_rest::definition::{Handler, Method, Module, Privilege, PublicEntry, Role, Schema, Template};
 use gatepost_rest::pattern::Pattern;
 use gatepost_rest::router::{ModuleRoutes, RouteConflict, Router};
-use gatepost_rest::source::{self, CompiledSource, NotRunnable};
+use gatepost_rest::source::{self, CompiledSource, NotRunnable, RemoteTables};
 use gatepost_rest::sql::Dialect;
+use gatepost_sources::definition::RestSource;
 use gatepost_store::catalog::Catalog;
 use gatepost_store::data::DataStore;
+
+use super::remote_rows::tables;
 
 /// A schema as requests see it. Immutable; replaced when anything of it changes.
 #[derive(Debug)]
@@ -46,6 +49,7 @@ pub struct PublishedTemplate {
     /// The URL of its module in the metadata catalog.
     pub described_by: Arc<str>,
     dialect: Dialect,
+    tables: Arc<RemoteTables>,
     handlers: [Option<PublishedHandler>; Method::ALL.len()],
 }
 
@@ -63,6 +67,7 @@ struct Parts {
     privileges: Vec<Arc<Privilege>>,
     roles: Vec<Arc<Role>>,
     public_entries: Vec<Arc<PublicEntry>>,
+    rest_sources: Vec<Arc<RestSource>>,
 }
 
 impl PublishedSchema {
@@ -86,8 +91,9 @@ impl PublishedSchema {
             unprotected,
         );
         let published = parts.modules.iter().filter(|module| module.published);
+        let tables = Arc::new(tables(&parts.rest_sources));
         let (router, conflicts) =
-            Router::build(published.map(|module| routes_of(module, &rules, &issuer, dialect)));
+            Router::build(published.map(|module| routes_of(module, &rules, &issuer, dialect, &tables)));
         let sealing = SealingKeys::for_schema(ring, &issuer, schema.id);
         Self { schema: Arc::clone(schema), router, rules, sealing, issuer, data, conflicts, parts }
     }
@@ -105,6 +111,11 @@ impl PublishedSchema {
     /// All modules, published or not.
     pub fn modules(&self) -> &[Arc<Module>] {
         &self.parts.modules
+    }
+
+    /// The REST source of this name, as handlers were compiled for it.
+    pub fn rest_source(&self, name: &str) -> Option<&Arc<RestSource>> {
+        self.parts.rest_sources.iter().find(|source| source.name == name)
     }
 
     /// All privileges.
@@ -125,6 +136,7 @@ impl Parts {
             privileges: catalog.privileges_of(schema.id).cloned().collect(),
             roles: catalog.roles_of(schema.id).cloned().collect(),
             public_entries: catalog.public_entries_of(schema.id).cloned().collect(),
+            rest_sources: catalog.rest_sources_of(schema.id).cloned().collect(),
         }
     }
 
@@ -136,6 +148,7 @@ impl Parts {
             && same(&self.privileges, &now.privileges)
             && same(&self.roles, &now.roles)
             && same(&self.public_entries, &now.public_entries)
+            && same(&self.rest_sources, &now.rest_sources)
     }
 }
 
@@ -144,13 +157,14 @@ fn routes_of(
     rules: &AccessRules,
     issuer: &str,
     dialect: Dialect,
+    tables: &Arc<RemoteTables>,
 ) -> ModuleRoutes<PublishedTemplate> {
     let described_by: Arc<str> = format!("{issuer}/metadata-catalog{}", module.base_path).into();
     let routes = module.templates.iter().enumerate().filter_map(|(index, template)| {
         // Patterns are checked when they are defined; one that cannot be read is not served.
         let pattern = Pattern::parse(&template.pattern).ok()?;
         let locks = rules.locks_of_template(&module.base_path, &pattern);
-        let published = PublishedTemplate::new(module, index, locks, &described_by, dialect);
+        let published = PublishedTemplate::new(module, index, locks, &described_by, (dialect, tables));
         Some((pattern, template.priority, published))
     });
     ModuleRoutes { base_path: module.base_path.clone(), routes: routes.collect() }
@@ -162,7 +176,7 @@ impl PublishedTemplate {
         index: usize,
         locks: TemplateLocks,
         described_by: &Arc<str>,
-        dialect: Dialect,
+        (dialect, tables): (Dialect, &Arc<RemoteTables>),
     ) -> Self {
         let template = &module.templates[index];
         let handlers = Method::ALL.map(|method| {
@@ -176,6 +190,7 @@ impl PublishedTemplate {
             locks,
             described_by: Arc::clone(described_by),
             dialect,
+            tables: Arc::clone(tables),
             handlers,
         }
     }
@@ -204,7 +219,7 @@ impl PublishedTemplate {
     ) -> Result<&'a Arc<CompiledSource>, &'a NotRunnable> {
         let compile = || {
             let etag_query = self.template().etag_query.as_deref();
-            source::compile(handler, etag_query, self.dialect).map(Arc::new)
+            source::compile_with(handler, etag_query, self.dialect, &self.tables).map(Arc::new)
         };
         published.compiled.get_or_init(compile).as_ref()
     }

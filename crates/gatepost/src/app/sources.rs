@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use gatepost_sources::address::{ValidFor, join};
 use gatepost_sources::datum::Datum;
@@ -17,6 +18,7 @@ use secrecy::SecretString;
 
 use super::App;
 use super::clock::Clock;
+use super::source_cache::{Fetched, Key};
 use crate::outbound::{Fetch, FetchFacts, ReadyCredential, ReadySource, TokenEndpoint};
 
 /// A file with a secret has at most this many bytes.
@@ -29,6 +31,10 @@ pub struct RowsWanted {
     pub parameters: Vec<(String, String)>,
     /// Filters, order and window.
     pub rows: Wanted,
+    /// Who asks, where the source keeps rows for each caller.
+    pub caller: Option<String>,
+    /// Rows that are kept do not do.
+    pub fresh: bool,
 }
 
 /// Rows of a source.
@@ -44,6 +50,8 @@ pub struct SourceRows {
     pub mismatches: u64,
     /// How they were had.
     pub facts: FetchFacts,
+    /// How old they are, if they were kept.
+    pub age: Duration,
 }
 
 impl App {
@@ -158,16 +166,38 @@ impl App {
         for (name, value) in shared.parameters {
             values.set(&name, value);
         }
-        let now_ms = system_ms;
-        let mut fetch = Fetch::new(&self.outbound, ready, &values, &shared.query, shared.window, now_ms)?;
-        let mut rows = fetch.all().await?;
-        let columns: Vec<_> = fetch.columns().map(|(name, kind)| (name.to_owned(), kind)).collect();
+        let key = Key::of(&ready, &values, &shared.query, shared.window, wanted.caller.as_deref());
+        let fetch = self.fetch_all(ready, &values, &shared.query, shared.window);
+        let (fetched, age) = match key {
+            None => (fetch.await?, Duration::ZERO),
+            Some(key) => {
+                let kept = self.source_cache.rows(key, wanted.fresh, fetch).await?;
+                let age = kept.age();
+                (Arc::try_unwrap(kept).map_or_else(|kept| kept.fetched.clone(), |kept| kept.fetched), age)
+            }
+        };
+        let Fetched { columns, mut rows, mismatches, facts } = fetched;
         finish_here(&columns, &mut rows, &shared.remaining);
         let has_more = limit.is_some_and(|limit| rows.len() as u64 > limit);
         rows.truncate(limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX));
+        let has_more = has_more || facts.truncated.is_some();
+        Ok(SourceRows { columns, rows, has_more, mismatches, facts, age })
+    }
+
+    async fn fetch_all(
+        &self,
+        ready: ReadySource,
+        values: &Values,
+        query: &[(String, String)],
+        window: Window,
+    ) -> Result<Fetched, SourceError> {
+        let source = Arc::clone(&ready.source);
+        let mut fetch = Fetch::new(&self.outbound, ready, values, query, window, system_ms)?;
+        let rows = fetch.all().await?;
+        let columns = fetch.columns().map(|(name, kind)| (name.to_owned(), kind)).collect();
         let mismatches = fetch.report().mismatches.values().sum();
-        let facts = fetch.facts().clone();
-        Ok(SourceRows { columns, rows, has_more: has_more || facts.truncated.is_some(), mismatches, facts })
+        let fetched = Fetched { columns, rows, mismatches, facts: fetch.facts().clone() };
+        if source.rows.has_sql() { self.with_sql(&source, fetched).await } else { Ok(fetched) }
     }
 }
 

@@ -11,6 +11,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use gatepost_sources::datum::Datum;
 use gatepost_sources::definition::{ColumnType, RestSource};
 use gatepost_sources::error::{SourceError, Stage};
+use gatepost_sources::filter::Wanted;
 use gatepost_sources::paging::Window;
 use gatepost_sources::token::Warning;
 use gatepost_store::data::SessionValue;
@@ -19,7 +20,8 @@ use serde_json::Value;
 use super::terminal::{say, tell};
 use super::{Place, table};
 use crate::app::App;
-use crate::outbound::{Fetch, ReadySource};
+use crate::app::sources::RowsWanted;
+use crate::outbound::{Fetch, FetchFacts, ReadySource};
 
 /// Test REST sources and read their rows.
 #[derive(Debug, Args)]
@@ -165,6 +167,7 @@ impl Test {
 
     async fn call(&self, app: &App, ready: ReadySource) -> anyhow::Result<()> {
         let window = Window { offset: 0, limit: Some(5) };
+        let again = ready.source.rows.has_sql().then(|| ready.clone());
         let mut fetch = step(4, "call", app.fetch(ready, &self.named.parameters, window))?;
         let page = match fetch.next_page().await {
             Ok(page) => page.unwrap_or_default(),
@@ -193,7 +196,19 @@ impl Test {
                 shown.map(|(name, datum)| format!("{name} = {}", datum.plain().unwrap_or("NULL"))).collect();
             say(format_args!("           first row: {}", shown.join(", ")))?;
         }
-        Ok(())
+        match again {
+            Some(ready) => self.sql(app, ready, window).await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl Test {
+    /// What the definition makes of the rows.
+    async fn sql(&self, app: &App, ready: ReadySource, window: Window) -> anyhow::Result<()> {
+        let rows = step(6, "sql", app.source_rows(ready, &wanted(&self.named, window)).await)?;
+        let columns: Vec<_> = rows.columns.iter().map(|(name, _)| name.as_str()).collect();
+        passed(6, "sql", format_args!("{} rows, columns {}", rows.rows.len(), columns.join(", ")))
     }
 }
 
@@ -247,15 +262,12 @@ impl Rows {
     async fn run(&self, app: &App, source: &Arc<RestSource>) -> anyhow::Result<()> {
         let ready = app.ready_source(source, 0).map_err(|error| explained(&error))?;
         let window = Window { offset: 0, limit: self.limit };
+        if source.rows.has_sql() {
+            return self.run_with_sql(app, ready, window).await;
+        }
         let mut fetch =
             app.fetch(ready, &self.named.parameters, window).map_err(|error| explained(&error))?;
-        let mut out: Box<dyn io::Write> = match &self.output {
-            Some(file) => {
-                let file = std::fs::File::create(file).with_context(|| file.display().to_string())?;
-                Box::new(io::BufWriter::new(file))
-            }
-            None => Box::new(io::BufWriter::new(io::stdout().lock())),
-        };
+        let mut out = self.out()?;
         let columns: Vec<(String, ColumnType)> =
             fetch.columns().map(|(name, kind)| (name.to_owned(), kind)).collect();
         let mut printer = Printer { format: self.format, columns, count: 0, pending: Vec::new() };
@@ -266,15 +278,50 @@ impl Rows {
         printer.end(&mut out)?;
         out.flush()?;
         drop(out);
-        let mismatches: u64 = fetch.report().mismatches.values().sum();
-        if mismatches > 0 {
-            tell(format_args!("{mismatches} values did not fit their columns and became NULL"));
-        }
-        if let Some(limit) = fetch.facts().truncated {
-            bail!("not all rows: limits.{} was reached", limit.as_str());
-        }
-        Ok(())
+        ended(fetch.report().mismatches.values().sum(), fetch.facts())
     }
+
+    /// SQL is about all rows: they are printed when it is done.
+    async fn run_with_sql(&self, app: &App, ready: ReadySource, window: Window) -> anyhow::Result<()> {
+        let wanted = wanted(&self.named, window);
+        let rows = app.source_rows(ready, &wanted).await.map_err(|error| explained(&error))?;
+        let mut out = self.out()?;
+        let mut printer =
+            Printer { format: self.format, columns: rows.columns, count: 0, pending: Vec::new() };
+        printer.begin(&mut out)?;
+        printer.page(&mut out, rows.rows)?;
+        printer.end(&mut out)?;
+        out.flush()?;
+        drop(out);
+        ended(rows.mismatches, &rows.facts)
+    }
+
+    fn out(&self) -> anyhow::Result<Box<dyn io::Write>> {
+        Ok(match &self.output {
+            Some(file) => {
+                let file = std::fs::File::create(file).with_context(|| file.display().to_string())?;
+                Box::new(io::BufWriter::new(file))
+            }
+            None => Box::new(io::BufWriter::new(io::stdout().lock())),
+        })
+    }
+}
+
+/// New rows, as the definition has them.
+fn wanted(named: &Named, window: Window) -> RowsWanted {
+    let rows = Wanted { window, ..Wanted::default() };
+    RowsWanted { parameters: named.parameters.clone(), rows, fresh: true, ..RowsWanted::default() }
+}
+
+/// Says what is missing of the rows that were printed.
+fn ended(mismatches: u64, facts: &FetchFacts) -> anyhow::Result<()> {
+    if mismatches > 0 {
+        tell(format_args!("{mismatches} values did not fit their columns and became NULL"));
+    }
+    if let Some(limit) = facts.truncated {
+        bail!("not all rows: limits.{} was reached", limit.as_str());
+    }
+    Ok(())
 }
 
 fn explained(error: &SourceError) -> anyhow::Error {

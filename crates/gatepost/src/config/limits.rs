@@ -35,5 +35,7 @@ section! {
         streams: usize = 8,
         /// Requests that may wait for a SQLite schema's threads.
         queue: usize = 1_024,
+        /// Memory for rows of REST sources that are kept for a time (`cache`), in bytes; 0 = none are.
+        source_cache_bytes: u64 = 64 * 1024 * 1024,
     }
 }

@@ -21,7 +21,7 @@ use super::authenticate::{Caller, authenticate};
 use super::body::WholeBody;
 use super::facts::Facts;
 use super::rest::{Served, admit, allow, find, refuse};
-use super::{body, conditional, decide, forward, outcome, query_string, respond};
+use super::{body, conditional, decide, forward, outcome, query_string, remote, respond};
 use crate::app::published::PublishedTemplate;
 use crate::error::{Code, Failure};
 
@@ -59,8 +59,18 @@ impl<'a> Call<'a> {
             return Err(failure.allow(&allow(template)));
         };
         let source = template.compiled(handler, published).map_err(|construct| {
-            Failure::new(Code::NotRunnable, "This handler is defined, and its source cannot run here")
-                .because(format!("{} {} /{}: {construct}", template.module.name, method.as_str(), join(tail)))
+            let failure = if construct.waits {
+                Failure::new(Code::NotCompiled, "This handler waits for a REST source that it names")
+                    .retry_after(60)
+            } else {
+                Failure::new(Code::NotRunnable, "This handler is defined, and its source cannot run here")
+            };
+            failure.because(format!(
+                "{} {} /{}: {construct}",
+                template.module.name,
+                method.as_str(),
+                join(tail)
+            ))
         })?;
         Ok(Some(Self { served, head, caller, template, handler, source, captures: found.captures }))
     }
@@ -84,22 +94,22 @@ impl<'a> Call<'a> {
 
     /// `If-Match` on a write: the current representation must be the one that the caller knows, and must still be
     /// it in the transaction that makes the change.
-    fn precondition(&self) -> Result<Option<Precondition>, Failure> {
-        if self.handler.method == Method::Get || !self.head.headers.contains_key(header::IF_MATCH) {
-            return Ok(None);
-        }
+    async fn precondition(&self) -> Result<Precondition, Failure> {
         let current = self.template.handler(Method::Get).and_then(|(handler, published)| {
             let source = self.template.compiled(handler, published).ok()?;
-            let get = Call { handler, source, captures: self.captures, ..*self };
-            get.plan(&Bytes::new()).ok()
+            Some(Call { handler, source, captures: self.captures, ..*self })
         });
-        let Some(plan) = current else { return Err(outcome::outdated()) };
+        let Some(get) = current else { return Err(outcome::outdated()) };
+        let Ok(mut plan) = get.plan(&Bytes::new()) else { return Err(outcome::outdated()) };
+        if !get.source.remotes.is_empty() {
+            remote::put_rows(&get, &mut plan).await?;
+        }
         let (headers, etag_type) = (self.head.headers.clone(), self.template.template().etag_type);
         let holds = move |reply: &Reply| {
             let tag = entity_tag(etag_type, reply).filter(|_| !reply.not_found);
             !conditional::is_outdated(&headers, tag.as_ref())
         };
-        Ok(Some(Precondition { plan, holds: Box::new(holds) }))
+        Ok(Precondition { plan, holds: Box::new(holds) })
     }
 
     /// A body can take its time. What changed meanwhile counts: a client that was disabled does not write any more.
@@ -139,9 +149,15 @@ impl<'a> Call<'a> {
 
     /// Plans and executes. Only what comes first in a GET may come from a replica.
     pub(super) async fn execute(&self, bytes: &Bytes, reads_from: ReadsFrom) -> Result<Reply, Failure> {
-        let precondition = self.precondition()?;
+        let conditional =
+            self.handler.method != Method::Get && self.head.headers.contains_key(header::IF_MATCH);
+        let precondition = if conditional { Some(Box::pin(self.precondition()).await?) } else { None };
         let mut plan = self.plan(bytes)?;
         plan.reads_from = reads_from;
+        if !self.source.remotes.is_empty() {
+            // Before anything of the database is taken.
+            Box::pin(remote::put_rows(self, &mut plan)).await?;
+        }
         let limits = self.served.limits(self.source.writes);
         let data = self.served.data()?;
         let reply = match precondition {
@@ -229,15 +245,7 @@ impl<'a> Call<'a> {
     }
 
     fn failed(&self, error: &ExecuteError) -> Failure {
-        let template = self.template;
-        let place = format!(
-            "schema {} module {} template {} {}",
-            self.served.schema.schema.name,
-            template.module.name,
-            template.template().pattern,
-            self.handler.method.as_str(),
-        );
-        outcome::failure(error).because(format!("{place}: {error}"))
+        outcome::failure(error).because(format!("{}: {error}", self.place()))
     }
 
     /// Turns a reply into an answer.
@@ -289,6 +297,18 @@ impl<'a> Call<'a> {
         if let Some(tag) = tag {
             headers.insert(header::ETAG, tag.clone());
         }
+    }
+
+    /// The place of the handler, for its owner.
+    pub(super) fn place(&self) -> String {
+        let template = self.template;
+        format!(
+            "schema {} module {} template {} {}",
+            self.served.schema.schema.name,
+            template.module.name,
+            template.template().pattern,
+            self.handler.method.as_str(),
+        )
     }
 
     /// The same caller and request head, for the GET that a handler asks for.

@@ -17,6 +17,7 @@ use super::call::Call;
 use super::facts::Facts;
 use super::rest::Served;
 use crate::error::Failure;
+use crate::outbound::HOP_HEADER;
 
 /// Answers with what is at `location`, if that can be had; else with the reply itself and the location.
 pub(super) async fn answer(
@@ -55,18 +56,22 @@ async fn fetch(
     uri: &Uri,
     facts: &mut Facts,
 ) -> Result<Response<Body>, Failure> {
-    let (served, _, caller) = call.context();
+    let (served, first, caller) = call.context();
     let served = Served { path, ..*served };
-    let head = get_head(uri);
+    let head = get_head(uri, &first.headers);
     let get = Call::forwarded(&served, &head, caller, facts)?;
     // What was just written must be there.
     let reply = get.execute(&Bytes::new(), ReadsFrom::Primary).await?;
     get.render(reply, &HeaderMap::new())
 }
 
-/// A GET without the first request's headers: its preconditions and content type are about something else.
-fn get_head(uri: &Uri) -> Parts {
+/// A GET without the first request's headers: its preconditions and content type are about something else. But it came
+/// as far as the first one.
+fn get_head(uri: &Uri, first: &HeaderMap) -> Parts {
     let mut request = Request::new(());
+    if let Some(hops) = first.get(HOP_HEADER) {
+        request.headers_mut().insert(HOP_HEADER, hops.clone());
+    }
     *request.method_mut() = Method::GET;
     *request.uri_mut() = uri.clone();
     request.into_parts().0

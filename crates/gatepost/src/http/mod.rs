@@ -16,6 +16,7 @@ pub mod oauth;
 mod outcome;
 mod pages;
 mod query_string;
+mod remote;
 mod respond;
 mod rest;
 pub mod server;

@@ -109,7 +109,7 @@ async fn answer(
     admit(served, (template, exists), tail, method, &caller, facts)?;
     if let Some(source) = source {
         facts.route = Some(format!("sources/{}/", source.name).into());
-        return Box::pin(sources::rows(served, &source, &head)).await;
+        return Box::pin(sources::rows(served, &source, &head, &caller)).await;
     }
     let Some(found) = found else { return Err(decide::not_found(served.schema, tail)) };
     let call = Call::new(served, &head, &caller, &found, tail, method)?;

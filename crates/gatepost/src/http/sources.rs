@@ -8,19 +8,23 @@ use axum::body::Body;
 use bytes::Bytes;
 use gatepost_rest::path::PathTail;
 use gatepost_sources::datum::Datum;
-use gatepost_sources::definition::{ColumnType, RestSource};
+use gatepost_sources::definition::{CacheScope, ColumnType, RestSource};
 use gatepost_sources::error::{Code as SourceCode, SourceError, Stage};
 use gatepost_sources::filter::{Filter, FilterOperator, Sort, Wanted};
 use gatepost_sources::paging::Window;
 use gatepost_sources::rows::members;
+use gatepost_store::data::ScratchColumn;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::{Method, Response};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::authenticate::Caller;
 use super::rest::Served;
 use super::{query_string, respond};
+use crate::app::remote_rows::Asker;
+use crate::app::source_sql;
 use crate::app::sources::{RowsWanted, SourceRows};
 use crate::error::{Code, Failure};
 use crate::outbound::{HOP_HEADER, HOPS_MAX};
@@ -43,13 +47,16 @@ pub(super) async fn rows(
     served: &Served<'_>,
     source: &Arc<RestSource>,
     head: &Parts,
+    caller: &Caller,
 ) -> Result<Response<Body>, Failure> {
     if !matches!(head.method, Method::GET | Method::HEAD) {
         let failure = Failure::new(Code::MethodNotAllowed, "Rows of a source are read with GET");
         return Err(failure.allow("GET, HEAD"));
     }
-    let asked = Asked::read(served, source, head)?;
-    let ready = served.app.ready_source(source, hops(&head.headers)?).map_err(|error| told(&error))?;
+    let mut asked = Asked::read(served, source, head)?;
+    let Asker { hops, caller, fresh } = asker(&head.headers, caller)?;
+    (asked.wanted.caller, asked.wanted.fresh) = (caller.map(str::to_owned), fresh);
+    let ready = served.app.ready_source(source, hops).map_err(|error| told(&error))?;
     let rows = served.app.source_rows(ready, &asked.wanted).await.map_err(|error| told(&error))?;
     let mut response = if asked.csv {
         Response::new(Body::from(csv(&rows)))
@@ -60,8 +67,20 @@ pub(super) async fn rows(
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if source.cache.scope != CacheScope::Off {
+        headers.insert(header::AGE, HeaderValue::from(rows.age.as_secs()));
+    }
     respond::protect(headers);
     Ok(response)
+}
+
+/// Who asks for rows, and whether those that are kept will do (RFC 9111 section 5.2.1.4).
+pub(super) fn asker<'a>(headers: &HeaderMap, caller: &'a Caller) -> Result<Asker<'a>, Failure> {
+    let directives = headers.get_all(header::CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
+    let fresh = directives.flat_map(|value| value.split(',')).any(|directive| {
+        ["no-cache", "no-store"].iter().any(|word| directive.trim().eq_ignore_ascii_case(word))
+    });
+    Ok(Asker { hops: hops(headers)?, caller: caller.user(), fresh })
 }
 
 /// Through how many installations a request has come.
@@ -109,7 +128,7 @@ impl Asked {
         };
         let limit = limit.unwrap_or(if csv { most } else { LIMIT_USUAL }).clamp(1, most);
         wanted.window = Window { offset: offset.unwrap_or(0), limit: Some(limit) };
-        Ok(Self { wanted: RowsWanted { parameters, rows: wanted }, limit, csv })
+        Ok(Self { wanted: RowsWanted { parameters, rows: wanted, ..RowsWanted::default() }, limit, csv })
     }
 }
 
@@ -132,18 +151,19 @@ fn bad(detail: String) -> Failure {
 /// Reads a filter object of ORDS: `{"ename": "KING", "sal": {"$gt": 1000}, "$orderby": {"sal": "desc"}}`.
 fn read_q(source: &RestSource, text: &str) -> Result<Wanted, String> {
     let raw: &RawValue = serde_json::from_str(text).map_err(|_| "this is no JSON object".to_owned())?;
+    let columns = source_sql::columns(&source.rows).map_err(|_| "the source is broken".to_owned())?;
     let mut wanted = Wanted::default();
     for (name, value) in members(raw).ok_or("this is no JSON object")? {
         if name == "$orderby" {
-            let columns = members(value).ok_or("$orderby is an object of columns")?;
-            for (column, direction) in columns {
-                wanted.sort.push(read_sort(source, &column, direction)?);
+            let order = members(value).ok_or("$orderby is an object of columns")?;
+            for (column, direction) in order {
+                wanted.sort.push(read_sort(&columns, &column, direction)?);
             }
             continue;
         }
-        let kind = kind_of(source, &name)?;
+        let kind = kind_of(&columns, &name)?;
         match members(value) {
-            Some(conditions) if kind != ColumnType::Json => {
+            Some(conditions) if kind != Some(ColumnType::Json) => {
                 for (operator, operand) in conditions {
                     wanted.filters.push(read_condition(&name, kind, &operator, operand)?);
                 }
@@ -154,13 +174,14 @@ fn read_q(source: &RestSource, text: &str) -> Result<Wanted, String> {
     Ok(wanted)
 }
 
-fn kind_of(source: &RestSource, name: &str) -> Result<ColumnType, String> {
-    let column = source.rows.column(name).and_then(gatepost_sources::definition::Column::kind);
-    column.ok_or_else(|| format!("there is no column `{name}`"))
+/// The type of a column; none if only its values tell.
+fn kind_of(columns: &[ScratchColumn], name: &str) -> Result<Option<ColumnType>, String> {
+    let column = columns.iter().find(|(column, _)| column == name);
+    column.map(|(_, kind)| *kind).ok_or_else(|| format!("there is no column `{name}`"))
 }
 
-fn read_sort(source: &RestSource, column: &str, direction: &RawValue) -> Result<Sort, String> {
-    kind_of(source, column)?;
+fn read_sort(columns: &[ScratchColumn], column: &str, direction: &RawValue) -> Result<Sort, String> {
+    kind_of(columns, column)?;
     let descending = match direction.get().trim_matches('"').to_ascii_lowercase().as_str() {
         "asc" | "1" => false,
         "desc" | "-1" => true,
@@ -171,10 +192,14 @@ fn read_sort(source: &RestSource, column: &str, direction: &RawValue) -> Result<
 
 fn read_condition(
     column: &str,
-    kind: ColumnType,
+    kind: Option<ColumnType>,
     operator: &str,
     operand: &RawValue,
 ) -> Result<Filter, String> {
+    let kind = kind.unwrap_or(match operand.get().as_bytes().first() {
+        Some(b'-' | b'0'..=b'9') => ColumnType::Decimal,
+        _ => ColumnType::Text,
+    });
     let operator = match operator {
         "$eq" => FilterOperator::Equal,
         "$ne" => FilterOperator::NotEqual,
@@ -270,7 +295,7 @@ fn csv(rows: &SourceRows) -> Bytes {
 }
 
 /// What a caller is told: the code and its sentence. The rest is the cause.
-fn told(error: &SourceError) -> Failure {
+pub(super) fn told(error: &SourceError) -> Failure {
     let code = match (error.code, error.code.stage()) {
         (_, Stage::Parameters) => Code::BadParameter,
         (SourceCode::ApiTimeout | SourceCode::TokenTimeout | SourceCode::ConnectTimeout, _) => {
@@ -283,6 +308,11 @@ fn told(error: &SourceError) -> Failure {
         (Code::BadParameter, Some(detail)) => format!("{error} ({detail})"),
         _ => error.to_string(),
     };
+    Failure::new(code, detail).because(cause(error))
+}
+
+/// What the owner is told of a failure.
+pub(super) fn cause(error: &SourceError) -> String {
     let mut cause = error.code.to_string();
     for (name, value) in [
         ("host", error.host.clone()),
@@ -294,5 +324,5 @@ fn told(error: &SourceError) -> Failure {
             let _ = write!(cause, "; {name} {value}");
         }
     }
-    Failure::new(code, detail).because(cause)
+    cause
 }

@@ -16,6 +16,7 @@ use gatepost_store::data::{SessionError, SessionResult, SessionValue};
 use super::driver::Driver;
 use super::event::Event;
 use super::refusal::code;
+use super::remote::refuse_within_block;
 use super::working::Working;
 use super::{changes, doors, packages};
 
@@ -191,6 +192,7 @@ impl Driver<'_> {
         binds: &[(String, Value)],
     ) -> Result<SessionResult, SqlFailure> {
         let schema = run.schema()?;
+        refuse_within_block(sql, self.host.dialect(&schema)).map_err(SqlFailure::Message)?;
         let mut values = Vec::with_capacity(binds.len());
         for (name, bound) in binds {
             values.push((name.clone(), session_value(bound).ok_or_else(|| SqlFailure::unbindable(name))?));

@@ -142,6 +142,11 @@ impl Driver<'_> {
         Ok(&mut self.session.insert(open).session)
     }
 
+    /// Whether a transaction is open on the data.
+    pub(super) fn in_transaction(&self) -> bool {
+        self.session.as_ref().is_some_and(|open| open.in_transaction)
+    }
+
     /// Keeps what was done on the data. A dry run goes on in the same transaction, which `close` undoes.
     pub(super) fn commit_data(&mut self) -> Result<(), String> {
         match &mut self.session {

@@ -82,9 +82,9 @@ impl ScriptReport {
         self.handlers - self.refused.len()
     }
 
-    /// Whether the script made or changed a service or a lock.
+    /// Whether there is nothing to tell: no service and no lock was made, changed or stopped.
     pub fn is_empty(&self) -> bool {
-        self.modules == 0 && self.narrower.is_empty()
+        self.modules == 0 && self.narrower.is_empty() && self.waiting.is_empty()
     }
 }
 

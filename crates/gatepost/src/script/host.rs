@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use gatepost_oauth::KeyRing;
 use gatepost_rest::definition::Schema;
-use gatepost_rest::source::CompiledSource;
+use gatepost_rest::source::{CompiledSource, RemoteRows};
 use gatepost_rest::sql::Dialect;
+use gatepost_sources::definition::RestSource;
 use gatepost_store::catalog::{Catalog, Change, CommitError};
 use gatepost_store::data::Session;
 
@@ -23,6 +24,14 @@ pub trait ScriptHost {
 
     /// Asks the schema's database whether a handler's statements can be prepared there.
     fn check(&self, schema: &Schema, source: &CompiledSource) -> Result<(), String>;
+
+    /// The rows that a statement needs of a REST source, as JSON; else why not, for its author.
+    fn remote_rows(
+        &self,
+        schema: &Schema,
+        source: &Arc<RestSource>,
+        remote: &RemoteRows,
+    ) -> Result<String, String>;
 
     /// Whose SQL the handlers of this schema are written for.
     fn dialect(&self, schema: &Schema) -> Dialect;

@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use gatepost_oauth::KeyRing;
 use gatepost_rest::definition::Schema;
-use gatepost_rest::source::CompiledSource;
+use gatepost_rest::source::{CompiledSource, RemoteRows};
 use gatepost_rest::sql::Dialect;
+use gatepost_sources::definition::RestSource;
 use gatepost_store::catalog::{Catalog, Change, CommitError};
 use gatepost_store::data::Session;
 
 use super::ScriptHost;
 use crate::app::App;
 use crate::app::clock::fill_random;
+use crate::app::remote_rows::Asker;
 
 impl ScriptHost for App {
     fn catalog(&self) -> Arc<Catalog> {
@@ -39,6 +41,20 @@ impl ScriptHost for App {
     fn check(&self, schema: &Schema, source: &CompiledSource) -> Result<(), String> {
         let data = self.data(&schema.name).map_err(|error| format!("{error:#}"))?;
         data.check(source).map(|_| ())
+    }
+
+    fn remote_rows(
+        &self,
+        schema: &Schema,
+        source: &Arc<RestSource>,
+        remote: &RemoteRows,
+    ) -> Result<String, String> {
+        let dialect = App::dialect(self, &schema.name);
+        let rows = self.wait(App::remote_rows(self, source, remote, |_| None, dialect, Asker::default()));
+        rows.map_err(|error| error.to_string())?.map_err(|error| {
+            let found = error.detail.as_deref().map(|detail| format!(" ({detail})")).unwrap_or_default();
+            format!("{error}{found}; fix: {}", error.code.hint())
+        })
     }
 
     fn dialect(&self, schema: &Schema) -> Dialect {

@@ -27,6 +27,7 @@ mod ords_types;
 mod origins;
 mod packages;
 mod refusal;
+mod remote;
 mod report;
 mod scope;
 mod secret_reach;

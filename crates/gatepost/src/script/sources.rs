@@ -2,9 +2,7 @@
 
 use gatepost_plsql::Value;
 use gatepost_rest::definition::Id;
-use gatepost_sources::definition::{
-    Audit, CacheScope, DefinitionError, RemoteServer, RestSource, ServerKind,
-};
+use gatepost_sources::definition::{Audit, DefinitionError, RemoteServer, RestSource, ServerKind};
 use gatepost_store::catalog::Catalog;
 
 use super::refusal::{Refusal, code};
@@ -12,6 +10,7 @@ use super::scope::{NOTHING, Scope};
 use super::secret_reach::{Given, keep_secrets_home};
 use super::signature::{Bound, Signature, free_text, procedure, text};
 use super::working::Working;
+use crate::app::source_sql;
 
 /// The calls about remote servers and sources.
 pub(super) static CALLS: [Signature; 4] = [
@@ -89,18 +88,15 @@ fn define_rest_source(scope: &mut Scope<'_>, bound: &Bound) -> Result<Value, Ref
         _ => Refusal::invalid("p_definition", broken),
     })?;
     refuse_unavailable(&source)?;
+    source_sql::columns(&source.rows).map_err(|broken| Refusal::invalid("p_definition", broken))?;
     put_rest_source(scope, schema, source)?;
     Ok(NOTHING)
 }
 
 /// Refuses parts of a definition that nothing would act on yet.
 fn refuse_unavailable(source: &RestSource) -> Result<(), Refusal> {
-    let computed = source.rows.columns.iter().any(|column| column.kind().is_none());
     let asked = [
         (source.sync.is_some(), "synchronisation (`sync`)"),
-        (source.cache.scope != CacheScope::Off, "keeping rows in memory (`cache`)"),
-        (source.rows.query.is_some(), "SQL over the rows (`rows.query`)"),
-        (computed, "computed columns (`sql`)"),
         (source.operations.iter().next().is_some(), "operations (`op`)"),
     ];
     match asked.into_iter().find(|(asked, _)| *asked) {

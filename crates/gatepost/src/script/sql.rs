@@ -21,11 +21,15 @@ impl Driver<'_> {
             return Ok(());
         }
         let dictionary = self.dictionary(&catalog, Some(Arc::clone(&schema)));
+        let place = |offset: usize| advance(at, &statement.text, offset);
+        let expanded = self
+            .expand(&schema, &catalog, &statement.text)
+            .map_err(|refusal| Diagnostic::new(refusal.to_string(), place(refusal.offset)))?;
         let session = self.session(&schema).map_err(|message| Diagnostic::new(message, at))?;
-        let result = match session.run(&statement.text, &[], &dictionary) {
+        let result = match session.run(&expanded.text, &expanded.binds, &dictionary) {
             Ok(result) => result,
             Err(error) => {
-                let place = error.offset.map_or(at, |offset| advance(at, &statement.text, offset));
+                let place = error.offset.map_or(at, |offset| place(expanded.original_offset(offset)));
                 self.roll_back_data();
                 return Err(Diagnostic::new(error.message, place));
             }

@@ -300,8 +300,9 @@ fn rows(table: &Table<'_>) -> Checked<Rows> {
 
 fn column(table: &Table<'_>) -> Checked<Column> {
     let name = table.needed_text("name")?;
-    let origin = if let Some(sql) = table.text("sql")? {
-        ColumnOrigin::Sql(sql)
+    let origin = if let Some(expression) = table.text("sql")? {
+        let kind = table.word("type", ColumnType::ALL, ColumnType::as_str)?;
+        ColumnOrigin::Sql { expression, kind }
     } else {
         let at = table.pointer("at")?.unwrap_or_else(|| Pointer::of(&[name.as_str()]));
         ColumnOrigin::Member { at, kind: column_type(table)? }

@@ -217,7 +217,9 @@ fn rows(w: &mut Writer, it: &Rows) {
                 ColumnOrigin::Member { at, kind } => {
                     (Some(quoted(at.as_str())), Some(quoted(kind.as_str())), None)
                 }
-                ColumnOrigin::Sql(sql) => (None, None, Some(quoted(sql))),
+                ColumnOrigin::Sql { expression, kind } => {
+                    (None, kind.map(|kind| quoted(kind.as_str())), Some(quoted(expression)))
+                }
             };
             inline_some([
                 ("name", Some(quoted(&column.name))),

@@ -40,7 +40,7 @@ fn allows(kind: Kind, context: &AuthContext<'_>) -> bool {
         return true;
     }
     match kind {
-        Kind::Read => false,
+        Kind::Read | Kind::Scratch => false,
         Kind::Write => writes(&context.action),
         Kind::Session => writes(&context.action) || defines(context),
     }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use gatepost_rest::plan::BindValue;
 use gatepost_rest::render::{self, Columns, Value, Zone};
+use gatepost_rest::source::{DECLARED_TYPES, RemoteType};
 use gatepost_rest::sql;
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
@@ -35,6 +36,8 @@ pub(super) enum Kind {
     Write,
     /// Scripts of the owner, DDL included.
     Session,
+    /// Queries of a database in memory, which we fill.
+    Scratch,
 }
 
 /// A connection with its authorizer, its limits and its watch.
@@ -77,12 +80,14 @@ impl UserConnection {
     fn configured(path: &Path, kind: Kind, options: &DataOptions) -> rusqlite::Result<Self> {
         let access = match kind {
             Kind::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
-            Kind::Write | Kind::Session => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+            Kind::Write | Kind::Session | Kind::Scratch => {
+                OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE
+            }
         };
         let mut sqlite = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         sqlite.busy_timeout(options.busy_wait)?;
         sqlite.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
-        if kind != Kind::Read {
+        if matches!(kind, Kind::Write | Kind::Session) {
             sqlite.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
             sqlite.pragma_update(None, "synchronous", "full")?;
             if options.pages_max > 0 {
@@ -112,6 +117,8 @@ impl UserConnection {
         ] {
             sqlite.set_limit(limit, most)?;
         }
+        let declared = RemoteType::DECLARED.map(|name| format!("{name} {name}")).join(", ");
+        sqlite.execute_batch(&format!("create temp table {DECLARED_TYPES} ({declared})"))?;
         if kind == Kind::Read {
             sqlite.pragma_update(None, "query_only", true)?;
         }

@@ -13,6 +13,7 @@ mod in_place;
 mod query;
 mod queue;
 mod reader;
+pub(super) mod scratch;
 mod session;
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 
 use gatepost_oauth::VaultSecret;
 use gatepost_sources::definition::{
-    Audit, Column, ColumnOrigin, Credential, RemoteServer, RestSource, SecretReference, SignIn,
+    Audit, Column, ColumnOrigin, ColumnType, Credential, RemoteServer, RestSource, SecretReference, SignIn,
 };
 use serde_json::{Value, json};
 
@@ -156,7 +156,7 @@ pub(super) const SOURCE_COLUMNS: View = View {
 fn column_row(source: &RestSource, at: usize, column: &Column) -> Vec<Value> {
     let (kind, selector, expression) = match &column.origin {
         ColumnOrigin::Member { at, kind } => (Some(kind.as_str()), Some(at.as_str()), None),
-        ColumnOrigin::Sql(expression) => (None, None, Some(expression)),
+        ColumnOrigin::Sql { expression, kind } => (kind.map(ColumnType::as_str), None, Some(expression)),
     };
     let is_key = source.rows.primary_key.contains(&column.name);
     vec![

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use gatepost_oauth::{Client, KeyRing};
 use gatepost_rest::definition::{Module, Privilege, Schema};
-use gatepost_rest::source::CompiledSource;
+use gatepost_rest::source::{CompiledSource, RemoteRows};
 use gatepost_rest::sql::Dialect;
+use gatepost_sources::definition::RestSource;
 use gatepost_store::catalog::{Catalog, Change, CommitError};
 use gatepost_store::data::{DataLocation, DataOptions, DataStore, Session, SessionValue};
 
@@ -22,6 +23,8 @@ pub(super) struct Host {
     /// How often somebody else changes the catalog just before a commit.
     pub(super) rivals: Cell<u32>,
     pub(super) commits: RefCell<Vec<Change>>,
+    /// What was asked of REST sources.
+    pub(super) remotes: RefCell<Vec<RemoteRows>>,
     ring: Arc<KeyRing>,
     random: Cell<u8>,
     folder: PathBuf,
@@ -40,6 +43,7 @@ impl Host {
             reveal_minutes: Cell::new(15),
             rivals: Cell::new(0),
             commits: RefCell::new(Vec::new()),
+            remotes: RefCell::new(Vec::new()),
             ring: Arc::new(KeyRing::generate(&mut |bytes| bytes.fill(7), 0)),
             random: Cell::new(0),
             folder,
@@ -229,6 +233,12 @@ impl ScriptHost for Host {
     fn check(&self, schema: &Schema, source: &CompiledSource) -> Result<(), String> {
         let store = DataStore::open(&self.place(schema), DataOptions::default());
         store.map_err(|error| error.to_string())?.check(source).map(|_| ())
+    }
+
+    /// Rows of whatever source: the column numbers of [`intranet`](super::sources::intranet)'s employees.
+    fn remote_rows(&self, _: &Schema, _: &Arc<RestSource>, remote: &RemoteRows) -> Result<String, String> {
+        self.remotes.borrow_mut().push(remote.clone());
+        Ok(r#"[[7839,"KING"],[7934,"MILLER"]]"#.into())
     }
 
     fn dialect(&self, _: &Schema) -> Dialect {

@@ -93,17 +93,36 @@ fn broken_definitions_are_refused_with_argument_and_line() {
 fn parts_that_nothing_acts_on_are_not_accepted() {
     let host = intranet();
     for part in [
-        "cache = { scope = \"all\", ttl = \"60s\" }",
         "[rows]\ncolumns = [ { name = \"n\", type = \"integer\" } ]\n[sync]\ntable = \"t\"\nmode = \"append\"\nevery = \"1h\"",
         "[op.delete]\nmethod = \"DELETE\"",
-        "[rows]\ncolumns = [ { name = \"n\", type = \"integer\" } ]\nquery = \"select n from rows\"",
-        "[rows]\ncolumns = [ { name = \"n\", type = \"integer\" }, { name = \"m\", sql = \"n * 2\" } ]",
     ] {
         let shown = host.refused_block(&format!(
             "gatepost.define_rest_source('s', 'server = \"hr_api\"\npath = \"x\"\n{part}');"
         ));
         assert!(shown.contains("not available yet"), "{part}: {shown}");
     }
+}
+
+#[test]
+fn sql_of_a_source_is_looked_at_when_it_is_defined() {
+    let host = intranet();
+    for (part, words) in [
+        ("columns = [ { name = \"n\", type = \"integer\" } ]\nquery = \"select m from rows\"", "rows.query"),
+        ("columns = [ { name = \"n\" }, { name = \"m\", sql = \"n *\" } ]", "rows.columns"),
+    ] {
+        let definition = format!("server = \"hr_api\"\npath = \"x\"\n[rows]\n{part}");
+        let shown = host.refused_block(&format!("gatepost.define_rest_source('s', '{definition}');"));
+        assert!(shown.contains("p_definition") && shown.contains(words), "{shown}");
+    }
+    host.block(
+        "gatepost.define_rest_source('s', 'server = \"hr_api\"\npath = \"x\"\n[rows]
+columns = [ { name = \"n\" }, { name = \"m\", sql = \"n * 2\", type = \"integer\" }, { name = \"o\", sql = \"1\" } ]');",
+    );
+    let shown = host.refused("select m from rest.s");
+    assert!(shown.contains("column `o`") && shown.contains("no type"), "{shown}");
+    let columns = host.rows("select name, type, expression from user_gatepost_source_columns where source_name = 's' and expression is not null");
+    assert_eq!(columns[0], ["m", "integer", "n * 2"]);
+    assert!(export(&host.current(), &host.schema()).contains("sql = \"n * 2\""));
 }
 
 #[test]
@@ -200,4 +219,59 @@ fn no_secret_is_shown_exported_or_kept_by_history() {
         host.rows("select name, type, primary_key from user_gatepost_source_columns order by position"),
         [["empno", "integer", "YES"], ["ename", "text", "NO"]]
     );
+}
+
+#[test]
+fn statements_read_rest_sources_and_blocks_do_not() {
+    let host = intranet();
+    let rows = host.rows("select e.ename from rest.employees e where e.empno = 7839 and e.ename like 'K%'");
+    assert_eq!(rows, [["KING"]]);
+    let asked = host.remotes.borrow().clone();
+    assert_eq!((asked.len(), asked[0].name.as_str(), asked[0].equals.len()), (1, "employees", 1));
+    let place = host.refused("select 1,\n  x from rest.employees");
+    assert!(place.contains("line 2, column 3"), "{place}");
+    for (script, words) in [
+        ("select * from rest.employes", "rest.employes"),
+        ("begin for r in (select * from rest.employees) loop null; end loop; end;", "a block holds"),
+        ("create view v as select * from rest.employees", "run at once"),
+        ("delete from rest.employees", "not written"),
+    ] {
+        let refused = host.refused(script);
+        assert!(refused.contains(words), "{script}: {refused}");
+    }
+    assert_eq!(host.remotes.borrow().len(), 2);
+}
+
+#[test]
+fn report_names_handlers_that_wait_for_a_source() {
+    let host = intranet();
+    let define =
+        |query: &str| format!("begin ords.define_service('m', '/m/', 'p', p_source => '{query}'); end;\n/\n");
+    for (query, waiting) in [
+        ("select empno from rest.employees", 0),
+        ("select x from rest.employees", 1),
+        ("select 1 from rest.x", 1),
+    ] {
+        let report = host.script(&define(query)).0.unwrap();
+        assert_eq!((report.waiting.len(), report.refused.len()), (waiting, 0), "{query}: {report}");
+    }
+    let report = host.script(&define("select 1 from rest.employees(x => y)")).0.unwrap();
+    assert_eq!(report.refused.len(), 1);
+}
+
+#[test]
+fn report_of_a_changed_source_names_the_handlers_that_it_stops() {
+    let host = intranet();
+    for (name, query) in
+        [("reads", "select ename from rest.employees"), ("reads_not", "select 1 as interest")]
+    {
+        host.block(&format!("ords.define_service('{name}', '/{name}/', 'p', p_source => '{query}');"));
+    }
+    let report = host.script("begin gatepost.drop_rest_source('employees'); end;").0.unwrap();
+    assert_eq!((report.modules, report.waiting.len()), (0, 1), "{report}");
+    assert!(
+        report.to_string().contains("reads") && report.to_string().contains("rest.employees"),
+        "{report}"
+    );
+    assert!(!report.is_empty());
 }

@@ -1,5 +1,7 @@
 //! The consumer half, over the wire: the demo's schema intranet calls the API of schema hr at the same server.
 
+mod cache;
+mod computed;
 mod consumer;
 mod faults;
 mod foreign;
@@ -9,7 +11,9 @@ mod peer;
 mod reach;
 mod secrecy;
 mod signing_in;
+mod sql;
 mod tokens;
+mod upstream;
 
 use reqwest::StatusCode;
 use serde_json::Value;
