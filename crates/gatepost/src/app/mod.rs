@@ -17,6 +17,7 @@ pub(crate) mod reveal;
 mod revocations;
 pub mod snapshot;
 pub mod sources;
+pub mod synchronize;
 pub mod throttle;
 mod watch;
 

@@ -205,11 +205,11 @@ fn read_secret(file: &Path) -> Option<SecretString> {
     (!text.is_empty()).then(|| text.into())
 }
 
-fn system_ms() -> i64 {
+pub(super) fn system_ms() -> i64 {
     Clock::System.now_ms()
 }
 
-fn read_values(source: &RestSource, given: &[(String, String)]) -> Result<Values, SourceError> {
+pub(super) fn read_values(source: &RestSource, given: &[(String, String)]) -> Result<Values, SourceError> {
     let parameters: Vec<&Parameter> = source.parameters.iter().collect();
     Values::read(&parameters, given.iter().map(|(name, value)| (name.as_str(), value.as_str())))
 }

@@ -449,6 +449,7 @@ fn dictionary() -> Dictionary {
         schema: None,
         viewer: Viewer { name: "nobody".into(), administrator: false },
         key_ring: KeyRing::generate(&mut |bytes: &mut [u8]| bytes.fill(1), 0).into(),
+        runs: Vec::new(),
         now_ms: 0,
     }
 }

@@ -9,8 +9,10 @@ use gatepost_oauth::{Client, KeyRing};
 use gatepost_rest::definition::{Module, Privilege, Schema};
 use gatepost_rest::source::CompiledSource;
 use gatepost_rest::sql::Dialect;
+use gatepost_sources::definition::RestSource;
 use gatepost_store::catalog::{Catalog, Change, CommitError};
 use gatepost_store::data::{DataLocation, DataOptions, DataStore, Session, SessionValue};
+use gatepost_store::logs::SyncRun;
 
 use crate::script::{Event, ScriptFailure, ScriptHost, ScriptOptions, ScriptReport, run};
 
@@ -22,6 +24,8 @@ pub(super) struct Host {
     /// How often somebody else changes the catalog just before a commit.
     pub(super) rivals: Cell<u32>,
     pub(super) commits: RefCell<Vec<Change>>,
+    /// Sources that were synchronized, and whether in full.
+    pub(super) synchronized: RefCell<Vec<(String, bool)>>,
     ring: Arc<KeyRing>,
     random: Cell<u8>,
     folder: PathBuf,
@@ -40,6 +44,7 @@ impl Host {
             reveal_minutes: Cell::new(15),
             rivals: Cell::new(0),
             commits: RefCell::new(Vec::new()),
+            synchronized: RefCell::default(),
             ring: Arc::new(KeyRing::generate(&mut |bytes| bytes.fill(7), 0)),
             random: Cell::new(0),
             folder,
@@ -251,5 +256,14 @@ impl ScriptHost for Host {
 
     fn reveal_minutes(&self) -> u32 {
         self.reveal_minutes.get()
+    }
+
+    fn sync_runs(&self, _: &Schema) -> Vec<SyncRun> {
+        Vec::new()
+    }
+
+    fn synchronize(&self, source: &Arc<RestSource>, full: bool) -> Result<String, String> {
+        self.synchronized.borrow_mut().push((source.name.clone(), full));
+        Ok(format!("{} is synchronized", source.name))
     }
 }

@@ -94,7 +94,6 @@ fn parts_that_nothing_acts_on_are_not_accepted() {
     let host = intranet();
     for part in [
         "cache = { scope = \"all\", ttl = \"60s\" }",
-        "[rows]\ncolumns = [ { name = \"n\", type = \"integer\" } ]\n[sync]\ntable = \"t\"\nmode = \"append\"\nevery = \"1h\"",
         "[op.delete]\nmethod = \"DELETE\"",
         "[rows]\ncolumns = [ { name = \"n\", type = \"integer\" } ]\nquery = \"select n from rows\"",
         "[rows]\ncolumns = [ { name = \"n\", type = \"integer\" }, { name = \"m\", sql = \"n * 2\" } ]",
@@ -104,6 +103,26 @@ fn parts_that_nothing_acts_on_are_not_accepted() {
         ));
         assert!(shown.contains("not available yet"), "{part}: {shown}");
     }
+}
+
+#[test]
+fn synchronizations_are_made_when_the_block_has_taken_effect() {
+    let host = intranet();
+    let define = "gatepost.define_rest_source('s', 'server = \"hr_api\"
+[rows]
+columns = [ { name = \"n\", type = \"integer\" } ]
+[sync]
+table = \"t\"
+mode = \"append\"');";
+    assert!(host.refused_block("gatepost.synchronize_rest_source('employees');").contains("sync"));
+    host.refused_block(&format!(
+        "{define} gatepost.synchronize_rest_source('s'); gatepost.drop_rest_source('x');"
+    ));
+    assert!(host.synchronized.borrow().is_empty());
+    host.block(&format!("{define} gatepost.synchronize_rest_source('s'); rollback;"));
+    assert!(host.synchronized.borrow().is_empty());
+    host.block(&format!("{define} gatepost.synchronize_rest_source('s', p_full => true);"));
+    assert_eq!(*host.synchronized.borrow(), [("s".to_owned(), true)]);
 }
 
 #[test]

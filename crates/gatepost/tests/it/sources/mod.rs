@@ -1,5 +1,9 @@
 //! The consumer half, over the wire: the demo's schema intranet calls the API of schema hr at the same server.
 
+mod api;
+mod schedule;
+mod sync;
+
 use reqwest::StatusCode;
 use serde_json::Value;
 

@@ -1,5 +1,7 @@
 //! `gatepost source`: REST sources from the terminal.
 
+mod sync;
+
 use std::fmt::Display;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -16,12 +18,14 @@ use gatepost_sources::token::Warning;
 use gatepost_store::data::SessionValue;
 use serde_json::Value;
 
+use sync::{Runs, Sync};
+
 use super::terminal::{say, tell};
 use super::{Place, table};
 use crate::app::App;
 use crate::outbound::{Fetch, ReadySource};
 
-/// Test REST sources and read their rows.
+/// Test REST sources, read their rows, copy them into tables.
 #[derive(Debug, Args)]
 pub(super) struct Source {
     #[command(subcommand)]
@@ -34,6 +38,10 @@ enum Action {
     Test(Test),
     /// Print the rows of a source.
     Rows(Rows),
+    /// Copy the rows of a source into its table.
+    Sync(Sync),
+    /// Show the newest synchronizations that this machine ran.
+    Runs(Runs),
 }
 
 /// A source of an installation.
@@ -93,41 +101,51 @@ fn parse_parameter(text: &str) -> Result<(String, String), String> {
 }
 
 impl Source {
+    /// The installation is opened, and closed, outside of the runtime: its stores may have runtimes of their own.
     pub(super) fn run(self) -> anyhow::Result<()> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-        runtime.block_on(async {
-            match self.action {
-                Action::Test(test) => test.run().await,
-                Action::Rows(rows) => rows.run().await,
+        match self.action {
+            Action::Test(test) => {
+                let (app, source) = test.named.find()?;
+                runtime.block_on(test.run(&app, &source))
             }
-        })
+            Action::Rows(rows) => {
+                let (app, source) = rows.named.find()?;
+                runtime.block_on(rows.run(&app, &source))
+            }
+            Action::Sync(sync) => sync.run(runtime.handle()),
+            Action::Runs(runs) => runs.run(),
+        }
     }
 }
 
 impl Named {
     fn find(&self) -> anyhow::Result<(App, Arc<RestSource>)> {
-        let app = self.place.open()?;
-        let snapshot = Arc::clone(&app.snapshot());
-        let schema = snapshot.catalog.schema_by_name(&self.schema.to_ascii_lowercase());
-        let schema = schema.with_context(|| format!("there is no schema `{}`", self.schema))?;
-        let Some(source) = app.rest_source(schema.id, &self.source) else {
-            let known: Vec<_> =
-                snapshot.catalog.rest_sources_of(schema.id).map(|source| source.name.as_str()).collect();
-            bail!(
-                "schema {} has no REST source `{}`; there are: {}",
-                schema.name,
-                self.source,
-                if known.is_empty() { "none".to_owned() } else { known.join(", ") }
-            );
-        };
-        Ok((app, source))
+        find(&self.place, &self.schema, &self.source)
     }
 }
 
+/// Opens the installation and finds the source.
+fn find(place: &Place, schema: &str, source: &str) -> anyhow::Result<(App, Arc<RestSource>)> {
+    let app = place.open()?;
+    let snapshot = Arc::clone(&app.snapshot());
+    let found = snapshot.catalog.schema_by_name(&schema.to_ascii_lowercase());
+    let schema = found.with_context(|| format!("there is no schema `{schema}`"))?;
+    let Some(source) = app.rest_source(schema.id, source) else {
+        let known: Vec<_> =
+            snapshot.catalog.rest_sources_of(schema.id).map(|source| source.name.as_str()).collect();
+        bail!(
+            "schema {} has no REST source `{source}`; there are: {}",
+            schema.name,
+            if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+        );
+    };
+    Ok((app, source))
+}
+
 impl Test {
-    async fn run(self) -> anyhow::Result<()> {
-        let (app, source) = self.named.find()?;
-        let ready = step(1, "definition", app.ready_source(&source, 0))?;
+    async fn run(&self, app: &App, source: &Arc<RestSource>) -> anyhow::Result<()> {
+        let ready = step(1, "definition", app.ready_source(source, 0))?;
         let name = ready.sign_in.as_ref().map_or("nobody", |sign_in| sign_in.credential.name.as_str());
         passed(
             1,
@@ -141,8 +159,8 @@ impl Test {
         });
         step(2, "policy", judged)?;
         passed(2, "policy", format_args!("{url} may be called"))?;
-        self.token(&app, &ready).await?;
-        self.call(&app, ready).await
+        self.token(app, &ready).await?;
+        self.call(app, ready).await
     }
 
     async fn token(&self, app: &App, ready: &ReadySource) -> anyhow::Result<()> {
@@ -240,9 +258,8 @@ fn step<T>(number: u8, label: &str, result: Result<T, SourceError>) -> anyhow::R
 }
 
 impl Rows {
-    async fn run(self) -> anyhow::Result<()> {
-        let (app, source) = self.named.find()?;
-        let ready = app.ready_source(&source, 0).map_err(|error| explained(&error))?;
+    async fn run(&self, app: &App, source: &Arc<RestSource>) -> anyhow::Result<()> {
+        let ready = app.ready_source(source, 0).map_err(|error| explained(&error))?;
         let window = Window { offset: 0, limit: self.limit };
         let mut fetch =
             app.fetch(ready, &self.named.parameters, window).map_err(|error| explained(&error))?;
