@@ -71,7 +71,7 @@ enum Command {
     Explain(explain::Explain),
     /// Get an access token from a token endpoint.
     Token(token::Token),
-    /// Test REST sources, read their rows, copy them into tables.
+    /// Propose, define and test REST sources, read their rows, copy them into tables.
     Source(source::Source),
     /// Read configuration, keys and catalog, and say what is wrong.
     CheckConfig(check_config::CheckConfig),

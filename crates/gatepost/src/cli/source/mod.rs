@@ -1,5 +1,7 @@
 //! `gatepost source`: REST sources from the terminal.
 
+mod define;
+mod discover;
 mod sync;
 
 use std::fmt::Display;
@@ -18,6 +20,8 @@ use gatepost_sources::token::Warning;
 use gatepost_store::data::SessionValue;
 use serde_json::Value;
 
+use define::Define;
+use discover::Discover;
 use sync::{Runs, Sync};
 
 use super::terminal::{say, tell};
@@ -25,7 +29,7 @@ use super::{Place, table};
 use crate::app::App;
 use crate::outbound::{Fetch, ReadySource};
 
-/// Test REST sources, read their rows, copy them into tables.
+/// Propose, define and test REST sources, read their rows, copy them into tables.
 #[derive(Debug, Args)]
 pub(super) struct Source {
     #[command(subcommand)]
@@ -38,6 +42,10 @@ enum Action {
     Test(Test),
     /// Print the rows of a source.
     Rows(Rows),
+    /// Propose the definition of a source from what an API answers.
+    Discover(Discover),
+    /// Load remote servers, credentials and sources from a TOML file.
+    Define(Define),
     /// Copy the rows of a source into its table.
     Sync(Sync),
     /// Show the newest synchronizations that this machine ran.
@@ -113,6 +121,8 @@ impl Source {
                 let (app, source) = rows.named.find()?;
                 runtime.block_on(rows.run(&app, &source))
             }
+            Action::Discover(discover) => discover.run(&runtime),
+            Action::Define(define) => define.run(),
             Action::Sync(sync) => sync.run(runtime.handle()),
             Action::Runs(runs) => runs.run(),
         }

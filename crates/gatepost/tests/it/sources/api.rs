@@ -26,6 +26,8 @@ struct State {
     /// From this row on nothing is answered; from that one on with 500.
     silent_from: AtomicU64,
     fails_from: AtomicU64,
+    /// What other paths answer.
+    documents: Mutex<BTreeMap<String, Value>>,
 }
 
 impl Api {
@@ -47,6 +49,10 @@ impl Api {
 
     pub(super) fn set_rows(&self, rows: Vec<Value>) {
         *self.state.rows.lock().unwrap() = rows;
+    }
+
+    pub(super) fn set_document(&self, path: &str, document: Value) {
+        self.state.documents.lock().unwrap().insert(path.to_owned(), document);
     }
 
     pub(super) fn be_silent_from(&self, row: u64) {
@@ -75,6 +81,10 @@ async fn answer(state: &State, request: Request) -> Response {
     let url = Url::parse(&format!("http://here{}", request.uri())).unwrap();
     let query: BTreeMap<String, String> =
         url.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
+    let document = state.documents.lock().unwrap().get(url.path()).cloned();
+    if let Some(document) = document {
+        return reply(StatusCode::OK, &document);
+    }
     let number = |name: &str, usual: u64| query.get(name).map_or(usual, |text| text.parse().unwrap());
     let (limit, offset) = (number("limit", 25), number("offset", 0));
     state.asked.lock().unwrap().push(query.clone());

@@ -1,6 +1,7 @@
 //! The consumer half, over the wire: the demo's schema intranet calls the API of schema hr at the same server.
 
 mod api;
+mod discover;
 mod schedule;
 mod sync;
 
