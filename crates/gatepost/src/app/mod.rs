@@ -16,6 +16,7 @@ mod readiness;
 pub(crate) mod reveal;
 mod revocations;
 pub mod snapshot;
+pub mod source_operations;
 pub mod sources;
 pub mod synchronize;
 pub mod throttle;

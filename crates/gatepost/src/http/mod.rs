@@ -19,6 +19,7 @@ mod query_string;
 mod respond;
 mod rest;
 pub mod server;
+mod source_operations;
 mod sources;
 mod tls;
 

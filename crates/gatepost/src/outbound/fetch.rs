@@ -102,9 +102,31 @@ impl Fetch {
     ) -> Result<Self, SourceError> {
         let mut parts = fetch_request(&ready.source, values)?;
         parts.query.extend_from_slice(query);
+        Ok(Self::begin(outbound, ready, parts, window, now_ms))
+    }
+
+    /// One request of another kind than that for rows, as its parts are; [`Fetch::sample`] makes it.
+    pub fn of_parts(
+        outbound: &Arc<Outbound>,
+        ready: ReadySource,
+        parts: RequestParts,
+        now_ms: fn() -> i64,
+    ) -> Self {
+        let mut fetch = Self::begin(outbound, ready, parts, Window { offset: 0, limit: None }, now_ms);
+        fetch.next = Some(PageRequest::default());
+        fetch
+    }
+
+    fn begin(
+        outbound: &Arc<Outbound>,
+        ready: ReadySource,
+        parts: RequestParts,
+        window: Window,
+        now_ms: fn() -> i64,
+    ) -> Self {
         let valid_for = ready.sign_in.as_ref().map(|sign_in| sign_in.valid_for.clone());
         let pager = Pager::new(&ready.source, &ready.base_url, valid_for, window);
-        Ok(Self {
+        Self {
             outbound: Arc::clone(outbound),
             reader: RowReader::new(&ready.source.rows),
             next: Some(pager.first()),
@@ -116,7 +138,7 @@ impl Fetch {
             started: Instant::now(),
             now_ms,
             facts: FetchFacts::default(),
-        })
+        }
     }
 
     /// Names and types of the columns.
@@ -158,7 +180,7 @@ impl Fetch {
         answer.map(|answer| self.read(&answer)).transpose()
     }
 
-    /// The first answer as it came, for whoever proposes a definition from it; none if it counts as no rows.
+    /// The first answer as it came; none if it counts as no rows.
     pub async fn sample(&mut self) -> Result<Option<Answer>, SourceError> {
         match self.next.take() {
             Some(page) => self.answer(&page).await,

@@ -105,7 +105,6 @@ fn refuse_unavailable(source: &RestSource) -> Result<(), Refusal> {
         (source.cache.scope != CacheScope::Off, "keeping rows in memory (`cache`)"),
         (source.rows.query.is_some(), "SQL over the rows (`rows.query`)"),
         (computed, "computed columns (`sql`)"),
-        (source.operations.iter().next().is_some(), "operations (`op`)"),
     ];
     match asked.into_iter().find(|(asked, _)| *asked) {
         Some((_, what)) => {

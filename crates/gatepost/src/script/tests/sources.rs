@@ -94,7 +94,6 @@ fn parts_that_nothing_acts_on_are_not_accepted() {
     let host = intranet();
     for part in [
         "cache = { scope = \"all\", ttl = \"60s\" }",
-        "[op.delete]\nmethod = \"DELETE\"",
         "[rows]\ncolumns = [ { name = \"n\", type = \"integer\" } ]\nquery = \"select n from rows\"",
         "[rows]\ncolumns = [ { name = \"n\", type = \"integer\" }, { name = \"m\", sql = \"n * 2\" } ]",
     ] {

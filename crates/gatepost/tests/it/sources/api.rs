@@ -28,6 +28,8 @@ struct State {
     fails_from: AtomicU64,
     /// What other paths answer.
     documents: Mutex<BTreeMap<String, Value>>,
+    /// What was written: `METHOD path body`.
+    written: Mutex<Vec<String>>,
 }
 
 impl Api {
@@ -49,6 +51,11 @@ impl Api {
 
     pub(super) fn set_rows(&self, rows: Vec<Value>) {
         *self.state.rows.lock().unwrap() = rows;
+    }
+
+    /// What was written so far: `METHOD path body`.
+    pub(super) fn written(&self) -> Vec<String> {
+        self.state.written.lock().unwrap().clone()
     }
 
     pub(super) fn set_document(&self, path: &str, document: Value) {
@@ -85,6 +92,10 @@ async fn answer(state: &State, request: Request) -> Response {
     if let Some(document) = document {
         return reply(StatusCode::OK, &document);
     }
+    let id = url.path().strip_prefix("/items/").and_then(|id| id.parse::<u64>().ok());
+    if id.is_some() || request.method() != "GET" {
+        return write(state, request, id).await;
+    }
     let number = |name: &str, usual: u64| query.get(name).map_or(usual, |text| text.parse().unwrap());
     let (limit, offset) = (number("limit", 25), number("offset", 0));
     state.asked.lock().unwrap().push(query.clone());
@@ -105,6 +116,39 @@ async fn answer(state: &State, request: Request) -> Response {
     let body =
         json!({ "items": page, "hasMore": has_more, "limit": limit, "offset": offset, "count": page.len() });
     reply(StatusCode::OK, &body)
+}
+
+/// One row: read, made, replaced or removed.
+async fn write(state: &State, request: Request, id: Option<u64>) -> Response {
+    let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+    let body = axum::body::to_bytes(request.into_body(), 1 << 20).await.unwrap();
+    let text = String::from_utf8(body.to_vec()).unwrap();
+    if method != "GET" {
+        state.written.lock().unwrap().push(format!("{method} {path} {text}").trim().to_owned());
+    }
+    if state.fails_from.load(Ordering::Acquire) == 0 {
+        return reply(StatusCode::SERVICE_UNAVAILABLE, &json!({ "secret": "of the API" }));
+    }
+    let mut rows = state.rows.lock().unwrap();
+    let found = rows.iter().position(|row| Some(row["id"].as_u64().unwrap()) == id);
+    match (method.as_str(), found) {
+        ("POST", None) => {
+            let mut row: Value = serde_json::from_str(&text).unwrap();
+            row["id"] = (rows.len() as u64 + 1).into();
+            rows.push(row.clone());
+            reply(StatusCode::CREATED, &row)
+        }
+        ("GET", Some(at)) => reply(StatusCode::OK, &rows[at]),
+        ("PUT", Some(at)) => {
+            rows[at] = serde_json::from_str(&text).unwrap();
+            reply(StatusCode::OK, &rows[at])
+        }
+        ("DELETE", Some(at)) => {
+            rows.remove(at);
+            Response::builder().status(StatusCode::NO_CONTENT).body(Body::empty()).unwrap()
+        }
+        _ => reply(StatusCode::NOT_FOUND, &json!({})),
+    }
 }
 
 fn reply(status: StatusCode, body: &Value) -> Response {

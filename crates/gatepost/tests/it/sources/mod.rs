@@ -2,6 +2,7 @@
 
 mod api;
 mod discover;
+mod operations;
 mod schedule;
 mod sync;
 
