@@ -1,4 +1,4 @@
--- The requests of bench/run: wrk … -s load.lua URL -- KIND AUTHORIZATION ROWS SEED
+-- The requests of bench/run: wrk … -s load.lua URL -- KIND AUTHORIZATION ROWS SEED HOST
 -- Prints one line of figures at the end, which bench/load.py reads.
 
 local first = 100000 -- the first employee that the demo generates
@@ -29,7 +29,7 @@ local make, headers
 
 function init(arguments)
   make = kinds[arguments[1]]
-  headers = { ["Authorization"] = arguments[2] }
+  headers = { ["Authorization"] = arguments[2], ["Host"] = arguments[5] }
   rows = tonumber(arguments[3])
   math.randomseed(tonumber(arguments[4]))
 end

@@ -23,14 +23,19 @@ class Window:
     p99_ms: float
 
 
+def command_of(server, kind, authorization, rows, seconds, seed, connections):
+    """How wrk is called."""
+    options = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", str(SCRIPT)]
+    url = f"http://127.0.0.1:{server.port}/"
+    return ["wrk", *options, url, "--", kind, authorization, str(rows), str(seed), server.host]
+
+
 def window(server, kind, rows, seconds, seed, connections=CONNECTIONS, cluster=None):
     """Runs wrk against one server whose table has so many generated rows."""
     clocks = [server, *([cluster] if cluster else [])]
     authorization = f"Basic {server.basic}" if kind == "token" else f"Bearer {server.token}"
-    url = f"http://127.0.0.1:{server.port}/"
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", str(SCRIPT), url]
+    command = command_of(server, kind, authorization, rows, seconds, seed, connections)
     before = [clock.cpu_seconds() for clock in clocks]
-    command += ["--", kind, authorization, str(rows), str(seed)]
     run = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60)
     used = [clock.cpu_seconds() - start for clock, start in zip(clocks, before)]
     line = re.search(r"figures (.*)", run.stdout)

@@ -24,8 +24,8 @@ def free_port():
 
 def exchange(port, method, path, headers, body=b"", seconds=30):
     """One request on a connection of its own; the status and the body."""
-    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    text = f"{method} {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n{head}Content-Length: {len(body)}\r\n\r\n"
+    head = "".join(f"{name}: {value}\r\n" for name, value in {"Host": f"127.0.0.1:{port}", **headers}.items())
+    text = f"{method} {path} HTTP/1.0\r\n{head}Content-Length: {len(body)}\r\n\r\n"
     with socket.create_connection(("127.0.0.1", port), timeout=seconds) as stream:
         stream.sendall(text.encode() + body)
         answer = b"".join(iter(lambda: stream.recv(65536), b""))
@@ -43,12 +43,14 @@ class Server:
         self.process = None
         self.token = "none"
         self.basic = "none"
+        self.host, self.environment = f"127.0.0.1:{port}", {}
 
     def start(self):
         """Starts the process; the milliseconds until it answered an item with 200."""
         with open(self.log, "ab") as log:
             begin = time.monotonic()
-            self.process = subprocess.Popen(self.command, stdout=log, stderr=log)
+            environment = {**os.environ, **self.environment}
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=log, env=environment)
         while not self.answers():
             if self.process.poll() is not None or time.monotonic() - begin > START_SECONDS_MAX:
                 raise SystemExit(f"{self.name} did not start; see {self.log}")
@@ -58,11 +60,16 @@ class Server:
     def answers(self):
         """Whether an item can be had: 200, or 401 as long as there is no token to send."""
         try:
-            headers = {"Authorization": f"Bearer {self.token}"} if self.token != "none" else {}
-            status, _ = exchange(self.port, "GET", "/ords/hr/hr/employees/7839", headers)
+            known = self.token != "none"
+            headers = {"Authorization": f"Bearer {self.token}"} if known else {}
+            status, _ = self.ask("GET", "/ords/hr/hr/employees/7839", headers)
         except OSError:
             return False
-        return status == (200 if headers or "reference" in self.name else 401)
+        return status == (200 if known or "reference" in self.name else 401)
+
+    def ask(self, method, path, headers, body=b""):
+        """One request to it; the status and the body."""
+        return exchange(self.port, method, path, {"Host": self.host, **headers}, body)
 
     def stop(self):
         if self.process:
@@ -103,13 +110,22 @@ class Gatepost(Server):
         demo = json.loads((self.folder / "demo.json").read_text())
         pair = f"{urllib.parse.quote(demo['client_id'])}:{urllib.parse.quote(demo['client_secret'])}"
         self.basic = base64.b64encode(pair.encode()).decode()
-        headers = {"Authorization": f"Basic {self.basic}", "Content-Type": "application/x-www-form-urlencoded"}
-        status, body = exchange(
-            self.port, "POST", "/ords/hr/oauth/token", headers, b"grant_type=client_credentials"
-        )
+        status, body = self.post("/ords/hr/oauth/token", b"grant_type=client_credentials")
         if status != 200:
             raise SystemExit(f"{self.name} gives no token: {status} {body.decode()}")
         self.token = json.loads(body)["access_token"]
+
+    def revoke(self):
+        """Revokes the token that it gave last."""
+        form = urllib.parse.urlencode({"token": self.token})
+        status, body = self.post("/ords/hr/oauth/revoke", form.encode())
+        if status != 200:
+            raise SystemExit(f"{self.name} revokes nothing: {status} {body.decode()}")
+
+    def post(self, path, form):
+        """A form, as the demo's client."""
+        kind = "application/x-www-form-urlencoded"
+        return self.ask("POST", path, {"Authorization": f"Basic {self.basic}", "Content-Type": kind}, form)
 
     def copy(self, name, folder, binary=None):
         """The same installation in another folder."""

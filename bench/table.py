@@ -12,12 +12,17 @@ def met(good):
     return "yes" if good else "no"
 
 
-def markdown(rows, options, other):
-    """Rows of (what, the other's figure, ours, ratio, goal, met)."""
+def made_by():
+    """The command that makes the figures, when it did and where."""
     command = " ".join([f"bench/{Path(sys.argv[0]).name}", *sys.argv[1:]])
     today = datetime.date.today().isoformat()
+    return f"Made by `{command}` on {today}, {os.cpu_count()} cores (load generator included)"
+
+
+def markdown(rows, options, other):
+    """Rows of (what, the other's figure, ours, ratio, goal, met)."""
     lines = [
-        f"Made by `{command}` on {today}, {os.cpu_count()} cores (load generator included), medians of "
+        f"{made_by()}, medians of "
         f"{options.rounds} alternating windows of {options.seconds} s; ratios are medians of each round's.",
         "",
         f"| what | {other} | Gatepost | ratio | goal | met |",
@@ -27,13 +32,13 @@ def markdown(rows, options, other):
     return "\n".join(lines)
 
 
-def write(name, table):
+def write(name, table, document=DOCUMENT):
     """Puts the table between the markers of this name."""
     begin, end = f"<!-- {name} begins -->", f"<!-- {name} ends -->"
-    text = DOCUMENT.read_text()
+    text = document.read_text()
     head, _, rest = text.partition(begin)
     _, found, tail = rest.partition(end)
     if not found:
-        raise SystemExit(f"{DOCUMENT} has lost its markers {begin} and {end}")
-    DOCUMENT.write_text(f"{head}{begin}\n{table}\n{end}{tail}")
-    print(f"Written to {DOCUMENT}", file=sys.stderr)
+        raise SystemExit(f"{document} has lost its markers {begin} and {end}")
+    document.write_text(f"{head}{begin}\n{table}\n{end}{tail}")
+    print(f"Written to {document}", file=sys.stderr)

@@ -22,7 +22,10 @@ listen_addresses = '127.0.0.1'
 fsync = off
 full_page_writes = off
 max_connections = 200
-shared_buffers = 64MB
+shared_buffers = 16MB
+min_wal_size = 2MB
+max_wal_size = 64MB
+wal_keep_size = 64MB
 log_min_messages = warning
 ";
 
@@ -58,8 +61,14 @@ impl Cluster {
         fs::write(&password_file, PASSWORD).unwrap();
         fs::set_permissions(&password_file, fs::Permissions::from_mode(0o644)).unwrap();
         let mut cluster = Self { folder, port: 0 };
-        let options =
-            ["--auth=scram-sha-256", "--username=postgres", "--encoding=UTF8", "--locale=C", "--no-sync"];
+        let options = [
+            "--auth=scram-sha-256",
+            "--username=postgres",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--no-sync",
+            "--wal-segsize=1",
+        ];
         let mut initdb = tool("initdb");
         initdb.arg("-D").arg(cluster.data()).args(options).arg("--pwfile").arg(&password_file);
         run(&mut initdb);
@@ -68,7 +77,7 @@ impl Cluster {
         let sockets = cluster.folder.display();
         fs::write(&configuration, format!("{text}{SETTINGS}unix_socket_directories = '{sockets}'\n"))
             .unwrap();
-        cluster.watch();
+        watch_servers();
         cluster.choose_port_and_run();
         cluster
     }
@@ -149,14 +158,18 @@ impl Cluster {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command.status().unwrap().success()
     }
+}
 
-    /// A process of its own stops the server and deletes its folder when this process is gone, however it ended.
-    pub(crate) fn watch(&self) {
-        let script = "pid=$(head -n 1 \"$1/data/postmaster.pid\" 2>/dev/null) && kill -QUIT \"$pid\"
-            for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 \"$pid\" 2>/dev/null || break; sleep 1; done
-            rm -rf \"$1\"";
-        afterwards(script, &self.folder);
-    }
+/// A process of its own stops the servers that are left and deletes their folders when this process is gone, however it
+/// ended: one for all of them, since where the tests run there may be few processes to be had.
+pub(crate) fn watch_servers() {
+    static WATCHED: OnceLock<()> = OnceLock::new();
+    let script = "for folder in \"$1\"/gatepost-*-\"$2\"-*; do
+          pid=$(head -n 1 \"$folder/data/postmaster.pid\" 2>/dev/null) && kill -QUIT \"$pid\"
+          for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 \"$pid\" 2>/dev/null || break; sleep 1; done
+          rm -rf \"$folder\"
+        done";
+    WATCHED.get_or_init(|| afterwards(script, &std::env::temp_dir()));
 }
 
 /// A port that nobody listens on, and that stays free: it is not one of those that the kernel gives to whoever asks for
@@ -175,7 +188,7 @@ pub(crate) fn free_port() -> u16 {
     }
 }
 
-/// Runs a script of the shell on a folder when this process is gone, however it ended.
+/// Runs a script of the shell on a folder (`$1`) when this process (`$2`) is gone, however it ended.
 pub(crate) fn afterwards(script: &str, folder: &Path) {
     let script = format!("(while kill -0 \"$2\" 2>/dev/null; do sleep 1; done; {script}) &");
     let mut shell = Command::new("sh");

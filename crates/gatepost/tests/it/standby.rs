@@ -31,7 +31,6 @@ impl Cluster {
         let text = fs::read_to_string(&configuration).unwrap();
         let sockets = standby.folder.display();
         fs::write(&configuration, format!("{text}unix_socket_directories = '{sockets}'\n")).unwrap();
-        standby.watch();
         standby.choose_port_and_run();
         standby
     }

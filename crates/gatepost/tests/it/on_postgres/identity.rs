@@ -243,12 +243,17 @@ async fn roles_and_policies_hold_behind_a_pooler() {
 async fn a_role_that_the_logins_may_not_assume_is_named_in_the_log() {
     let definitions = handlers(&[
         ("n", "GET", "json/query", "select 1 as n"),
-        ("n", "POST", "plsql/block", "begin :status_code := 201; end;"),
+        ("n", "POST", "plsql/block", "begin insert into t values (1); :status_code := 201; end;"),
     ]);
     for role in ["postgres", "no such role"] {
         let config = format!("role = \"{role}\"\n");
-        let (shop, report) =
-            Published::reported(Logins::new("foreign-role"), "", &definitions, &config, None);
+        let (shop, report) = Published::reported(
+            Logins::new("foreign-role"),
+            "create table t (n int)",
+            &definitions,
+            &config,
+            None,
+        );
         assert!(report.contains("cannot be assumed"), "{report}");
         for method in [Method::GET, Method::POST] {
             let (status, text) = shop.ask(method, "n", None).await;
