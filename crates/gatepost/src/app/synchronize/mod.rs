@@ -189,12 +189,16 @@ impl App {
             primary_key: source.rows.primary_key.clone(),
         };
         let kind = if request.full { "full" } else { "new" };
+        // A server that was moved has other rows.
+        let catalog = self.catalog();
+        let server = catalog.remote_servers_of(source.schema_id).find(|server| server.name == source.server);
+        let server_ms = server.map_or(0, |server| server.audit.updated_on_ms);
         let claim = SyncClaim {
             holder: record.holder.clone(),
             now_ms: record.begun_ms,
             lease_ms: i64::from(self.config.sync.lease_seconds) * 1_000,
             newest_ms: request.newest_ms,
-            version: format!("{} {kind}", source.audit.updated_on_ms),
+            version: format!("{} {server_ms} {kind}", source.audit.updated_on_ms),
             fresh_ms: record.begun_ms - FRESH_MS,
         };
         TableSync::claim(data, &target, &claim)

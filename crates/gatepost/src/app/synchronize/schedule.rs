@@ -81,7 +81,7 @@ fn look(app: &Weak<App>, runtime: &Handle, stop: &Arc<AtomicBool>, running: &Arc
         if !app.is_stale() && !app.is_stopping() {
             let catalog = app.catalog();
             known.retain(|id, _| catalog.rest_sources.contains_key(id));
-            for source in catalog.rest_sources.values().filter(|source| schedule(source).is_some()) {
+            for source in catalog.rest_sources.values().filter(|source| schedule_of(source).is_some()) {
                 let most = app.config.sync.runs;
                 if is_due(&app, &mut known, source) && running.load(Ordering::Acquire) < most {
                     begin(&app, runtime, stop, running, &mut known, source);
@@ -93,7 +93,7 @@ fn look(app: &Weak<App>, runtime: &Handle, stop: &Arc<AtomicBool>, running: &Arc
     }
 }
 
-fn schedule(source: &RestSource) -> Option<&Schedule> {
+fn schedule_of(source: &RestSource) -> Option<&Schedule> {
     source.sync.as_ref()?.schedule.as_ref()
 }
 
@@ -119,7 +119,9 @@ fn find_out(app: &App, source: &RestSource, now_ms: i64, warns: bool) -> Known {
         .and_then(|data| sync_state(&data, source.id).map_err(|error| error.to_string()));
     match state {
         Ok(state) => {
-            let due_ms = due_after(app, source, &schema, state.begun_ms, now_ms);
+            let zone = zone_of(app, &schema);
+            let due_ms =
+                schedule_of(source).map_or(i64::MAX, |it| due_after(it, state.begun_ms, now_ms, &zone));
             Known { updated_on_ms, newest_run: Some(state.begun_ms), due_ms }
         }
         Err(error) => {
@@ -131,23 +133,26 @@ fn find_out(app: &App, source: &RestSource, now_ms: i64, warns: bool) -> Known {
     }
 }
 
-/// When the run after one that began at `newest_ms` (0: none did) is due.
-fn due_after(app: &App, source: &RestSource, schema: &str, newest_ms: i64, now_ms: i64) -> i64 {
-    match schedule(source) {
-        Some(Schedule::Every(every_ms)) if newest_ms > 0 => {
+/// When the run after one that began at `newest_ms` (0: none did) is due, by the clocks of a zone.
+fn due_after(schedule: &Schedule, newest_ms: i64, now_ms: i64, zone: &TimeZone) -> i64 {
+    match schedule {
+        Schedule::Every(every_ms) if newest_ms > 0 => {
             newest_ms.saturating_add(i64::try_from(*every_ms).unwrap_or(i64::MAX))
         }
-        Some(Schedule::Every(_)) => now_ms,
-        Some(Schedule::Cron(text)) => {
-            let zone = app.config.schemas.get(schema).map(|storage| storage.time_zone.as_str());
-            let zone = zone.and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC);
+        Schedule::Every(_) => now_ms,
+        Schedule::Cron(text) => {
             // Without a run so far, times before now are not made up for.
             let after_ms = if newest_ms > 0 { newest_ms } else { now_ms };
-            let next = Cron::parse(text).ok().and_then(|cron| cron.next_after(after_ms, &zone));
+            let next = Cron::parse(text).ok().and_then(|cron| cron.next_after(after_ms, zone));
             next.unwrap_or(i64::MAX)
         }
-        None => i64::MAX,
     }
+}
+
+/// The zone of a schema.
+fn zone_of(app: &App, schema: &str) -> TimeZone {
+    let zone = app.config.schemas.get(schema).map(|storage| storage.time_zone.as_str());
+    zone.and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC)
 }
 
 /// Runs a source on a thread of its own.
@@ -202,5 +207,28 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_due_after_the_newest_one_wherever_it_was_made() {
+        let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap().as_millisecond();
+        let (noon, berlin) = (at("2026-08-14T12:00:00Z"), TimeZone::get("Europe/Berlin").unwrap());
+        let every = Schedule::Every(60_000);
+        assert_eq!(due_after(&every, 0, noon, &TimeZone::UTC), noon);
+        assert_eq!(due_after(&every, noon - 1, noon, &TimeZone::UTC), noon + 59_999);
+        // What was missed while nobody served is made once.
+        assert_eq!(due_after(&every, 1_000, noon, &TimeZone::UTC), 61_000);
+        let cron = Schedule::Cron("30 2 * * *".into());
+        assert_eq!(due_after(&cron, 0, noon, &berlin), at("2026-08-15T00:30:00Z"));
+        assert_eq!(due_after(&cron, at("2026-08-13T00:30:00Z"), noon, &berlin), at("2026-08-14T00:30:00Z"));
+        assert_eq!(
+            due_after(&cron, at("2026-08-14T00:30:01Z"), noon, &TimeZone::UTC),
+            at("2026-08-14T02:30:00Z")
+        );
     }
 }
