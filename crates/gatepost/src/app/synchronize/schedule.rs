@@ -28,7 +28,7 @@ const LATER_MS: i64 = 5_000;
 const AGAIN_MS: i64 = 1_000;
 
 /// How long the end of the process waits for runs; what they do then ends with it and takes no effect.
-const STOP_WAIT: Duration = Duration::from_secs(3);
+const STOP_WAIT: Duration = Duration::from_secs(10);
 
 /// Runs what is due until it is dropped.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! Copying a source into a table: all of a run or nothing of it.
 
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -164,6 +164,37 @@ async fn a_run_that_is_killed_leaves_nothing_to_see_and_the_next_one_goes_on() {
     // Nothing is left of the collecting.
     let stages = caller.shop.0.rows("shop", "select holder, staged from gatepost_sync");
     assert_eq!(stages, [[Value::Null, 0.into()]]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_lives_keeps_others_away_and_gives_way_when_it_is_told() {
+    let caller = Caller::new("sync-stopped", items(8)).await;
+    caller.define(&sync("mode = \"append\"")).ok();
+    caller.api.be_silent_from(6);
+    // A lease that a slow machine does not lose.
+    let patient = |arguments: &[&str]| {
+        let mut command = caller.command(arguments);
+        command.env("GATEPOST_SYNC_LEASE_SECONDS", "6");
+        command
+    };
+    let mut command = patient(&["sync", "items"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    eventually("the run is in the middle", || caller.api.offsets().contains(&6));
+    let shown = finish(&mut patient(&["sync", "items"]), "").refused();
+    assert!(shown.contains("run_under_way"), "{shown}");
+    let told = Command::new("kill").arg("-INT").arg(child.id().to_string()).status().unwrap();
+    assert!(told.success());
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert!(caller.table().is_empty());
+    // Nobody waits for its lease, and what it collected is not asked for again.
+    let holders = caller.shop.0.rows("shop", "select holder from gatepost_sync");
+    assert_eq!(holders, [[Value::Null]]);
+    caller.api.be_silent_from(u64::MAX);
+    let shown = finish(&mut patient(&["sync", "items"]), "").ok();
+    assert!(shown.contains("8 inserted") && shown.contains("went on at row 6"), "{shown}");
+    let json = caller.source(&["runs", "items", "--format", "json"]).ok();
+    let runs: Vec<Value> = serde_json::from_str(&json).unwrap();
+    assert_eq!((&runs[0]["outcome"], &runs[1]["outcome"]), (&"done".into(), &"stopped".into()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
