@@ -184,7 +184,7 @@ impl TableSync {
             ("begun", SessionValue::Integer(before.begun_ms)),
             ("id", SessionValue::Integer(source_id)),
         ];
-        let claimed = run(&mut session, statements::CLAIM, &binds)?;
+        let claimed = whole(&mut session, |session| run(session, statements::CLAIM, &binds))?;
         if claimed.affected != Some(1) {
             return Ok(Claimed::Taken(read_state(&mut session, source_id)?));
         }
@@ -193,8 +193,7 @@ impl TableSync {
             statements: match prepared {
                 Ok(statements) => statements,
                 Err(error) => {
-                    let binds = [text("holder", &claim.holder), ("id", SessionValue::Integer(source_id))];
-                    let _ = run(&mut session, statements::RELEASE, &binds);
+                    release(&mut session, &claim.holder, source_id);
                     return Err(error);
                 }
             },
@@ -333,17 +332,15 @@ impl TableSync {
     /// Gives the lease back without touching the table. What was collected stays for the next run, if it can go on from
     /// there.
     pub fn abandon(&mut self) {
-        // A lease that cannot be given back ends by time.
-        let binds = [text("holder", &self.holder), ("id", SessionValue::Integer(self.source_id))];
         let _ = self.session.rollback();
-        let _ = run(&mut self.session, statements::RELEASE, &binds);
+        release(&mut self.session, &self.holder, self.source_id);
     }
 
     /// Throws away what was collected, so that the next run begins anew.
     pub fn forget(&mut self) {
         let binds = [("id", SessionValue::Integer(self.source_id)), text("version", "")];
         let _ = self.session.rollback();
-        let _ = run(&mut self.session, statements::STAGE_EMPTY, &binds);
+        let _ = whole(&mut self.session, |session| run(session, statements::STAGE_EMPTY, &binds));
     }
 
     /// Runs `work` in a transaction that only the holder of the lease can make.
@@ -383,6 +380,30 @@ fn open(data: &DataStore) -> Result<Session, SyncError> {
     Ok(session)
 }
 
+/// Gives a lease back. One that cannot be given back ends by time.
+fn release(session: &mut Session, holder: &str, source_id: i64) {
+    let binds = [text("holder", holder), ("id", SessionValue::Integer(source_id))];
+    let _ = whole(session, |session| run(session, statements::RELEASE, &binds));
+}
+
+/// Runs `work` in a transaction of its own, for which it waits.
+fn whole<T>(
+    session: &mut Session,
+    work: impl FnOnce(&mut Session) -> Result<T, SyncError>,
+) -> Result<T, SyncError> {
+    begin(session)?;
+    match work(session) {
+        Ok(value) => {
+            session.commit().map_err(refused)?;
+            Ok(value)
+        }
+        Err(error) => {
+            let _ = session.rollback();
+            Err(error)
+        }
+    }
+}
+
 /// Takes the write lock of a file, for which others may be ahead.
 fn begin(session: &mut Session) -> Result<(), SyncError> {
     let mut tries = 0;
@@ -398,18 +419,18 @@ fn begin(session: &mut Session) -> Result<(), SyncError> {
 fn make_state_table(session: &mut Session, target: &SyncTarget) -> Result<(), SyncError> {
     if read_state(session, target.source_id as i64).is_err() {
         // Another node may make it at this moment.
-        if let Err(error) = run(session, statements::MAKE_STATE, &[]) {
+        if let Err(error) = whole(session, |session| run(session, statements::MAKE_STATE, &[])) {
             read_state(session, target.source_id as i64).map_err(|_| error)?;
         }
     }
     let binds = [("id", SessionValue::Integer(target.source_id as i64)), text("source", &target.source)];
-    run(session, statements::ADD_STATE, &binds).map(drop)
+    whole(session, |session| run(session, statements::ADD_STATE, &binds)).map(drop)
 }
 
 /// Makes the table if that is asked for, and sees which columns it has.
 fn prepare(session: &mut Session, dialect: Dialect, target: &SyncTarget) -> Result<Statements, SyncError> {
     if target.create_table {
-        run(session, &statements::make_table(dialect, target), &[])?;
+        whole(session, |session| run(session, &statements::make_table(dialect, target), &[]))?;
     }
     let found = run(session, &statements::look(&target.table), &[])?.columns;
     let columns: Vec<(String, ColumnType)> =

@@ -170,3 +170,20 @@ fn what_was_collected_by_another_definition_is_thrown_away() {
     second.apply(1_002, "item", None).unwrap();
     assert!(fixture.rows().is_empty());
 }
+
+#[test]
+fn a_run_waits_for_others_who_write_to_the_same_file() {
+    let fixture = Fixture::new();
+    let merge = target(SyncMode::Merge);
+    fixture.run(&merge, 1_000, &[(1, "one", "1")]);
+    let other = rusqlite::Connection::open(fixture.folder.join("data.db")).unwrap();
+    other.execute_batch("begin immediate").unwrap();
+    let writing = std::thread::spawn(move || {
+        // Longer than one wait for a lock takes.
+        std::thread::sleep(DataOptions::default().busy_wait * 3);
+        other.execute_batch("update item set name = 'other'; commit").unwrap();
+    });
+    fixture.run(&merge, 2_000, &[(2, "two", "2")]);
+    writing.join().unwrap();
+    assert_eq!(fixture.rows(), [(1, "other".into(), "1".into()), (2, "two".into(), "2".into())]);
+}
