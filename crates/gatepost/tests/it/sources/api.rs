@@ -23,7 +23,7 @@ pub(super) struct Api {
 struct State {
     rows: Mutex<Vec<Value>>,
     asked: Mutex<Vec<BTreeMap<String, String>>>,
-    /// From this row on nothing is answered; from that one on with 500.
+    /// From this row on nothing is answered for as long as it stays so; from that one on with 500.
     silent_from: AtomicU64,
     fails_from: AtomicU64,
     /// What other paths answer.
@@ -99,8 +99,8 @@ async fn answer(state: &State, request: Request) -> Response {
     let number = |name: &str, usual: u64| query.get(name).map_or(usual, |text| text.parse().unwrap());
     let (limit, offset) = (number("limit", 25), number("offset", 0));
     state.asked.lock().unwrap().push(query.clone());
-    if offset >= state.silent_from.load(Ordering::Acquire) {
-        std::future::pending::<()>().await;
+    while offset >= state.silent_from.load(Ordering::Acquire) {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     if offset >= state.fails_from.load(Ordering::Acquire) {
         return reply(StatusCode::INTERNAL_SERVER_ERROR, &json!({ "error": "told to" }));

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use super::api::{Caller, item, items};
+use crate::holder::Holder;
 use crate::process::{eventually, finish};
 
 const MERGE: &str = "[sync]\ntable = \"item\"\nmode = \"merge\"\ncreate_table = true\n";
@@ -164,6 +165,33 @@ async fn a_run_that_is_killed_leaves_nothing_to_see_and_the_next_one_goes_on() {
     // Nothing is left of the collecting.
     let stages = caller.shop.0.rows("shop", "select holder, staged from gatepost_sync");
     assert_eq!(stages, [[Value::Null, 0.into()]]);
+}
+
+/// Everything came, and the last transaction waits for somebody else's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_killed_while_it_puts_rows_in_place_leaves_the_table_as_it_was() {
+    let caller = Caller::new("sync-killed-late", items(4)).await;
+    caller.define(&sync("mode = \"replace\"")).ok();
+    caller.source(&["sync", "items"]).ok();
+    let before = caller.table();
+    caller.api.set_rows((1..=6).map(|id| item(id, "new", 0.5)).collect());
+    caller.api.be_silent_from(4);
+    let asked = caller.api.asked().len();
+    let mut command = caller.command(&["sync", "items"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    eventually("the last page is asked for", || caller.api.offsets()[asked..].contains(&4));
+    let holder = Holder::of_data(&caller.shop.0, "shop", "item");
+    caller.api.be_silent_from(u64::MAX);
+    // Nothing tells when it waits. Killed before that, it must leave the table alone as well.
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    assert_eq!(child.try_wait().unwrap(), None);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    drop(holder);
+    assert_eq!(caller.table(), before);
+    let shown = caller.source(&["sync", "items"]).ok();
+    assert!(shown.contains("6 inserted, 0 updated, 4 deleted"), "{shown}");
+    assert_eq!(caller.table().len(), 6);
 }
 
 #[tokio::test(flavor = "multi_thread")]
