@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use clap::Args;
-use gatepost_store::data::SessionValue;
+use gatepost_store::data::{SessionValue, sync_state};
 use gatepost_store::logs::SyncRun;
 use tokio::runtime::Handle;
 
@@ -180,6 +180,9 @@ impl Runs {
         if app.catalog().schema_by_name(&schema).is_none() {
             bail!("there is no schema `{}`", self.schema);
         }
+        if let Some(source) = &self.source {
+            tell_of_the_living(&app, &schema, source);
+        }
         let runs = app.logs.list_runs(&schema, self.source.as_deref(), self.limit)?;
         let columns = COLUMNS.map(str::to_owned);
         let rows: Vec<_> = runs.iter().map(row).collect();
@@ -191,6 +194,18 @@ impl Runs {
         }
         .map_err(Unwritten::from)?;
         Ok(())
+    }
+}
+
+/// Says that a run is under way, at whichever node. The log has it when it is over.
+fn tell_of_the_living(app: &App, schema: &str, source: &str) {
+    let catalog = app.catalog();
+    let id = catalog.schema_by_name(schema).map(|schema| schema.id);
+    let found = id.and_then(|id| app.rest_source(id, source));
+    let state = found.and_then(|source| sync_state(&app.data(schema).ok()?, source.id).ok());
+    let now_ms = app.clock.now_ms();
+    if let Some(state) = state.filter(|state| state.holder.is_some() && state.lease_until_ms > now_ms) {
+        tell(format_args!("a run that began at {} is under way", rfc3339(state.begun_ms)));
     }
 }
 

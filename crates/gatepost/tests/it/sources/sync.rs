@@ -210,6 +210,8 @@ async fn a_run_that_lives_keeps_others_away_and_gives_way_when_it_is_told() {
     eventually("the run is in the middle", || caller.api.offsets().contains(&6));
     let shown = finish(&mut patient(&["sync", "items"]), "").refused();
     assert!(shown.contains("run_under_way"), "{shown}");
+    let runs = finish(&mut patient(&["runs", "items"]), "");
+    assert!(runs.code == Some(0) && runs.stderr.contains("is under way"), "{runs:?}");
     let told = Command::new("kill").arg("-INT").arg(child.id().to_string()).status().unwrap();
     assert!(told.success());
     assert_eq!(child.wait().unwrap().code(), Some(1));
