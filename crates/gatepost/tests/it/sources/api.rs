@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use crate::process::{Outcome, Shop, finish};
 
 /// Rows that are paged as ORDS does it, at `/items/`; with `since`, those that were changed then or later.
-pub(super) struct Api {
-    pub(super) url: String,
+pub(crate) struct Api {
+    pub(crate) url: String,
     state: Arc<State>,
 }
 
@@ -34,7 +34,7 @@ struct State {
 
 impl Api {
     /// Listens until the test's runtime ends.
-    pub(super) async fn start(rows: Vec<Value>) -> Self {
+    pub(crate) async fn start(rows: Vec<Value>) -> Self {
         let state = Arc::new(State { rows: Mutex::new(rows), ..State::default() });
         state.silent_from.store(u64::MAX, Ordering::Release);
         state.fails_from.store(u64::MAX, Ordering::Release);
@@ -49,7 +49,7 @@ impl Api {
         Self { url, state }
     }
 
-    pub(super) fn set_rows(&self, rows: Vec<Value>) {
+    pub(crate) fn set_rows(&self, rows: Vec<Value>) {
         *self.state.rows.lock().unwrap() = rows;
     }
 
@@ -157,7 +157,7 @@ fn reply(status: StatusCode, body: &Value) -> Response {
 }
 
 /// A schema that calls the API, and may call nothing but this machine.
-pub(super) struct Caller {
+pub(crate) struct Caller {
     pub(super) shop: Shop,
     pub(super) api: Api,
 }
@@ -197,7 +197,7 @@ columns = [
     }
 
     /// Rewrites a command so that it may call this machine, and does not wait long for those that are gone.
-    pub(super) fn allowed(mut command: Command) -> Command {
+    pub(crate) fn allowed(mut command: Command) -> Command {
         command.env("GATEPOST_EGRESS_ALLOW_LOOPBACK", "true").env("GATEPOST_SYNC_LEASE_SECONDS", "1");
         command
     }
@@ -231,6 +231,6 @@ pub(super) fn item(id: u64, name: &str, price: f64) -> Value {
 }
 
 /// Rows 1 to `count`.
-pub(super) fn items(count: u64) -> Vec<Value> {
+pub(crate) fn items(count: u64) -> Vec<Value> {
     (1..=count).map(|id| item(id, &format!("item {id}"), id as f64)).collect()
 }

@@ -1,6 +1,6 @@
 //! The consumer half, over the wire: the demo's schema intranet calls the API of schema hr at the same server.
 
-mod api;
+pub(crate) mod api;
 mod discover;
 mod operations;
 mod schedule;
