@@ -24,13 +24,14 @@ pub fn join(base_url: &str, path: &str) -> String {
     if path.is_empty() { base.to_owned() } else { format!("{base}/{path}") }
 }
 
-/// Appends an operation's path to a source's path, both as checked definitions have them.
+/// Appends an operation's path to a source's path, both as checked definitions have them. An empty one leaves that as
+/// it is: to many servers a final slash makes another path.
 pub fn append(source_path: &str, path: &str) -> String {
-    let (source_path, path) = (source_path.trim_end_matches('/'), path.strip_prefix('/').unwrap_or(path));
-    match (source_path.is_empty(), path.is_empty()) {
-        (true, _) => path.to_owned(),
-        (false, true) => source_path.to_owned(),
-        (false, false) => format!("{source_path}/{path}"),
+    let path = path.strip_prefix('/').unwrap_or(path);
+    match (source_path.trim_end_matches('/'), path) {
+        (_, "") => source_path.to_owned(),
+        ("", _) => path.to_owned(),
+        (source_path, _) => format!("{source_path}/{path}"),
     }
 }
 
@@ -152,7 +153,8 @@ mod tests {
         assert_eq!(join("https://h", "employees/"), "https://h/employees/");
         assert_eq!(join("https://h/x", ""), "https://h/x");
         assert_eq!(append("employees/", "{empno}"), "employees/{empno}");
-        assert_eq!(append("employees/", ""), "employees");
+        assert_eq!(append("employees/", ""), "employees/");
+        assert_eq!(append("employees", ""), "employees");
         assert_eq!(append("", "{empno}"), "{empno}");
     }
 

@@ -9,6 +9,9 @@ const EVERY_MS_MIN: u64 = 1_000;
 const EVERY_MS_MAX: u64 = 366 * 86_400_000;
 const OVERLAP_MS_MAX: u64 = 366 * 86_400_000;
 
+/// Leases, marks and staging tables have names that begin so.
+const OWN_TABLES: &str = "gatepost_";
+
 /// Into which table, how and when rows are copied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sync {
@@ -22,6 +25,9 @@ pub struct Sync {
     pub cursor: Option<SyncCursor>,
     /// Merge only: remove rows that the source no longer has. Needs a full fetch.
     pub delete_missing: bool,
+    /// Make the table by the columns when it is missing.
+    #[serde(default)]
+    pub create_table: bool,
 }
 
 words! {
@@ -61,6 +67,9 @@ impl Sync {
     pub(super) fn check(&self, rows: &Rows, parameters: &[Parameter]) -> Checked {
         let refuse = |key: &str, rule: &str| Err(DefinitionError::new(key, rule));
         check_name("table", &self.table)?;
+        if self.table.starts_with(OWN_TABLES) {
+            return refuse("table", "tables that begin with `gatepost_` are the program's own");
+        }
         match &self.schedule {
             Some(Schedule::Every(every_ms)) => check_every(*every_ms)?,
             Some(Schedule::Cron(text)) => {
@@ -87,7 +96,12 @@ impl Sync {
         if self.mode == SyncMode::Replace {
             return refuse("mode", "replace with a `cursor` would keep the newest rows only");
         }
-        cursor.check(rows, parameters).map_err(|error| error.below("cursor"))
+        cursor.check(rows, parameters).map_err(|error| error.below("cursor"))?;
+        if self.mode == SyncMode::Append && cursor.overlap_ms > 0 {
+            let rule = "append would add the rows of the overlap again; merge does not";
+            return refuse("cursor.overlap", rule);
+        }
+        Ok(())
     }
 }
 

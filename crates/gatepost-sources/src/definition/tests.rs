@@ -190,6 +190,7 @@ fn synchronization_needs_what_its_mode_needs() {
         schedule: None,
         cursor: None,
         delete_missing: false,
+        create_table: false,
     };
     let cursor = SyncCursor { column: "changed".into(), param: "since".into(), overlap_ms: 600_000 };
     let check = |sync: Sync, keyed: bool| {
@@ -211,13 +212,17 @@ fn synchronization_needs_what_its_mode_needs() {
     assert_eq!(check(with_cursor.clone(), true), None);
     let missing = Sync { delete_missing: true, ..with_cursor.clone() };
     assert_eq!(check(missing, true).as_deref(), Some("sync.delete_missing"));
-    let replace = Sync { mode: SyncMode::Replace, ..with_cursor };
+    let replace = Sync { mode: SyncMode::Replace, ..with_cursor.clone() };
     assert_eq!(check(replace, true).as_deref(), Some("sync.mode"));
     let number =
         Sync { cursor: Some(SyncCursor { column: "empno".into(), ..cursor.clone() }), ..plain.clone() };
     assert_eq!(check(number, true).as_deref(), Some("sync.cursor.overlap"));
     let unknown = Sync { cursor: Some(SyncCursor { param: "from".into(), ..cursor }), ..plain.clone() };
     assert_eq!(check(unknown, true).as_deref(), Some("sync.cursor.param"));
+    let again = Sync { mode: SyncMode::Append, ..with_cursor };
+    assert_eq!(check(again, true).as_deref(), Some("sync.cursor.overlap"));
+    let own = Sync { table: "gatepost_sync".into(), ..plain.clone() };
+    assert_eq!(check(own, true).as_deref(), Some("sync.table"));
     let cron = Sync { schedule: Some(Schedule::Cron("0 */4 * *".into())), ..plain.clone() };
     assert_eq!(check(cron, true).as_deref(), Some("sync.cron"));
     let every = Sync { schedule: Some(Schedule::Every(1)), ..plain };

@@ -123,8 +123,10 @@ fn parts(
     let mut query = Vec::new();
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-    let omitted = |name: &str| {
-        parameters.iter().any(|it| it.name == name && it.omit_when_null) && values.find(name).is_null()
+    // A parameter that says so, and a column that the caller did not give.
+    let omitted = |name: &str| match parameters.iter().find(|it| it.name == name) {
+        Some(parameter) => parameter.omit_when_null && values.find(name).is_null(),
+        None => !values.has(name),
     };
     let mut filled = body.map(|body| fill_body(body, values, &omitted)).transpose()?;
     for parameter in parameters.iter().filter(|it| !omitted(&it.name)) {

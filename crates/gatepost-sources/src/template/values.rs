@@ -60,6 +60,11 @@ impl Values {
         self.0.get(name).unwrap_or(&Datum::Null)
     }
 
+    /// Whether there is such a value, NULL included.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// All values, in the order of their names; part of a cache key.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Datum)> {
         self.0.iter().map(|(name, datum)| (name.as_str(), datum))

@@ -1,7 +1,7 @@
 //! The data that handlers and SQL Commands work on, one place a schema: a SQLite file or a PostgreSQL schema.
 //!
-//! [`DataStore::execute`] runs plans, [`DataStore::check`] looks at a handler when it is defined, and [`Session`] is
-//! for scripts of the schema's owner. The engines below hold everything that knows a database driver.
+//! [`DataStore::execute`] runs plans, [`DataStore::check`] looks at a handler when it is defined, [`Session`] is for
+//! scripts of the schema's owner, and [`TableSync`] copies rows of a REST source into a table. The engines below hold everything that knows a database driver.
 
 mod dictionary;
 mod error;
@@ -10,6 +10,7 @@ mod reply;
 mod session;
 mod sqlite;
 mod stream;
+mod synchronize;
 
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -27,6 +28,9 @@ pub use reply::{Reply, ReplyBody};
 pub use session::{Session, SessionError, SessionResult, SessionValue};
 pub use sqlite::scratch::{Scratch, ScratchColumn, ScratchLimits, ScratchRows, computing};
 pub use stream::RowStream;
+pub use synchronize::{
+    Claimed, SyncClaim, SyncCounts, SyncError, SyncState, SyncTarget, TableSync, sync_state,
+};
 
 /// Where a schema's data is.
 #[derive(Clone, Debug)]

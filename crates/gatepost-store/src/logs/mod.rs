@@ -1,10 +1,12 @@
-//! The access log and the audit trail, in a file of their own with limits on age and size.
+//! The access log, the audit trail and the run log of synchronizations, in a file of their own with limits on age and
+//! size.
 //!
 //! Writing never waits: a request hands its record to a bounded queue, one thread writes them in batches. What
 //! does not fit the queue is counted and the count is logged. Values from requests are escaped and cut here
 //! (ADT-04); query strings, bodies, tokens and secrets have no field to be in (ADT-03, ADT-05).
 
 mod queue;
+mod runs;
 mod writer;
 
 use std::borrow::Cow;
@@ -20,9 +22,12 @@ use http::Method;
 use crate::catalog::DatabaseError;
 use crate::database::{Access, Database, Migration, Parameter};
 use queue::Queue;
+pub use runs::{SyncRun, SyncRunCounts};
 
-const MIGRATIONS: [Migration; 1] =
-    [Migration { version: 1, sqlite: include_str!("../../migrations/sqlite/logs_0001.sql"), postgres: None }];
+const MIGRATIONS: [Migration; 2] = [
+    Migration { version: 1, sqlite: include_str!("../../migrations/sqlite/logs_0001.sql"), postgres: None },
+    Migration { version: 2, sqlite: include_str!("../../migrations/sqlite/logs_0002.sql"), postgres: None },
+];
 
 /// The longest text that a record keeps from a request, in bytes.
 const TEXT_BYTES_MAX: usize = 512;
@@ -90,6 +95,7 @@ pub struct AuditRecord {
 enum Record {
     Access(AccessRecord),
     Audit(AuditRecord),
+    Run(Box<SyncRun>),
 }
 
 /// The logs of an installation. Dropping the last handle writes what is queued.

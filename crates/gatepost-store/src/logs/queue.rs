@@ -11,7 +11,7 @@ use super::Record;
 /// Records that may wait; beyond, they are dropped.
 const RECORDS_MAX: usize = 16_384;
 
-/// Room that only the audit trail may use, so that a flood of requests does not crowd it out.
+/// Room that only the audit trail and the run log may use, so that a flood of requests does not crowd it out.
 const AUDIT_ROOM: usize = 4_096;
 
 /// Records that are worth a transaction.
@@ -52,7 +52,7 @@ impl Queue {
     pub(super) fn push(&self, record: Record) -> bool {
         let room = match record {
             Record::Access(_) => RECORDS_MAX,
-            Record::Audit(_) => RECORDS_MAX + AUDIT_ROOM,
+            Record::Audit(_) | Record::Run(_) => RECORDS_MAX + AUDIT_ROOM,
         };
         let mut state = self.lock();
         if state.records.len() >= room || state.closed {

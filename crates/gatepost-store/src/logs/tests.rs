@@ -90,3 +90,37 @@ fn the_oldest_records_go_when_the_file_is_too_large_or_they_are_too_old() {
     assert!(left.iter().all(|record| record.at_ms > day));
     drop(logs);
 }
+
+#[test]
+fn runs_are_kept_as_they_were_told_and_no_longer_than_the_rest() {
+    let folder = Folder::new("runs");
+    let day = 86_400_000;
+    let run = |begun_ms, source: &str, message: &str| super::SyncRun {
+        begun_ms,
+        schema: "hr".into(),
+        source: source.into(),
+        outcome: "failed".into(),
+        message: Some(message.into()),
+        resumed_at: Some(7),
+        counts: super::SyncRunCounts { fetched: 9, bytes: 1 << 40, ..Default::default() },
+        ..Default::default()
+    };
+    let store = LogStore::open(&folder.file(), LIMITS).unwrap();
+    store.note_run(run(day, "old", "x"));
+    store.note_run(run(3 * day, "items", "a line\nforged"));
+    store.note_run(run(3 * day + 1, "items", "x"));
+    store.note_run(super::SyncRun { schema: "other".into(), ..run(3 * day, "items", "x") });
+    store.flush();
+    let runs = store.list_runs("hr", Some("items"), 10).unwrap();
+    assert_eq!(runs[0], run(3 * day + 1, "items", "x"));
+    assert_eq!(runs[1].message.as_deref(), Some("a line\\nforged"));
+    assert_eq!(store.list_runs("hr", None, 2).unwrap().len(), 2);
+    drop(store);
+    let database = Arc::new(Database::open_sqlite(&folder.file(), &MIGRATIONS, true).unwrap());
+    let writer = writer::Writer::new(database, LIMITS, &folder.file(), Arc::new(AtomicU64::new(0)));
+    writer.at(3 * day + 1).prune().unwrap();
+    let store = LogStore::open(&folder.file(), LIMITS).unwrap();
+    let kept: Vec<String> =
+        store.list_runs("hr", None, 10).unwrap().into_iter().map(|run| run.source).collect();
+    assert_eq!(kept, ["items", "items"]);
+}

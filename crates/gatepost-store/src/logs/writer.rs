@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::queue::{Batch, Queue};
-use super::{AccessRecord, AuditRecord, LogLimits, Record, clean};
+use super::{AccessRecord, AuditRecord, LogLimits, Record, clean, runs};
 use crate::catalog::DatabaseError;
 use crate::database::{Access, Database, Parameter, Prepared};
 
@@ -28,6 +28,8 @@ const ACCESS_TABLE: &str =
     "delete from access_log where id <= (select min(id) + (max(id) - min(id)) / 10 from access_log)";
 const AUDIT_TABLE: &str =
     "delete from audit_event where id <= (select min(id) + (max(id) - min(id)) / 10 from audit_event)";
+const RUN_TABLE: &str =
+    "delete from sync_run where id <= (select min(id) + (max(id) - min(id)) / 10 from sync_run)";
 
 pub(super) struct Writer {
     database: Arc<Database>,
@@ -91,10 +93,12 @@ impl Writer {
         self.database.transaction(Access::Write, |transaction| {
             let mut access = transaction.prepare(INSERT_ACCESS)?;
             let mut audit = transaction.prepare(INSERT_AUDIT)?;
+            let mut run = transaction.prepare(runs::INSERT)?;
             for record in batch {
                 match record {
                     Record::Access(record) => insert_access(&mut *access, record)?,
                     Record::Audit(record) => insert_audit(&mut *audit, record)?,
+                    Record::Run(record) => runs::insert(&mut *run, record)?,
                 }
             }
             Ok::<(), DatabaseError>(())
@@ -107,7 +111,7 @@ impl Writer {
     pub(super) fn prune(&self) -> Result<(), DatabaseError> {
         let oldest_ms = self.newest_ms - i64::from(self.limits.age_days) * 86_400_000;
         self.database.transaction(Access::Write, |transaction| {
-            for table in ["access_log", "audit_event"] {
+            for table in ["access_log", "audit_event", "sync_run"] {
                 // Records come in the order of time, give or take a request: what is older than the first that
                 // stays goes, and the rest of a large table is not read.
                 let sql = format!(
@@ -120,7 +124,7 @@ impl Writer {
             Ok::<(), DatabaseError>(())
         })?;
         // The access log goes first: a flood of requests must not wash the audit trail away.
-        for table in [ACCESS_TABLE, AUDIT_TABLE] {
+        for table in [ACCESS_TABLE, RUN_TABLE, AUDIT_TABLE] {
             while self.bytes_in_use()? > self.limits.size_bytes {
                 if self.delete_oldest_tenth(table)? == 0 {
                     break;
@@ -158,6 +162,7 @@ impl Record {
         match self {
             Self::Access(record) => record.at_ms,
             Self::Audit(record) => record.at_ms,
+            Self::Run(record) => record.begun_ms,
         }
     }
 }

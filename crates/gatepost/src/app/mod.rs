@@ -18,8 +18,10 @@ pub(crate) mod reveal;
 mod revocations;
 pub mod snapshot;
 mod source_cache;
+pub mod source_operations;
 pub mod source_sql;
 pub mod sources;
+pub mod synchronize;
 pub mod throttle;
 mod watch;
 

@@ -4,13 +4,14 @@
 //! were, the secret, the parameters, the window, and the caller where each has rows of his own. So a new definition finds
 //! nothing of the old one, and no source, schema or credential meets another's rows. Failures and cut rows are not kept.
 
+use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use gatepost_sources::datum::Datum;
-use gatepost_sources::definition::{CacheScope, ColumnType, Credential, RemoteServer, RestSource};
+use gatepost_sources::definition::{CacheScope, ColumnType, Credential, Id, RemoteServer, RestSource};
 use gatepost_sources::error::SourceError;
 use gatepost_sources::paging::Window;
 use gatepost_sources::template::Values;
@@ -47,6 +48,8 @@ pub(super) struct Key {
     query: Vec<(String, String)>,
     window: Window,
     caller: Option<String>,
+    /// How often this process had changed rows of the source.
+    changes: u64,
 }
 
 impl Key {
@@ -82,6 +85,7 @@ impl Key {
             query: query.to_vec(),
             window,
             caller,
+            changes: 0,
         })
     }
 }
@@ -119,7 +123,24 @@ enum NotKept {
 
 /// The rows that this process keeps.
 #[derive(Debug)]
-pub(super) struct SourceCache(Cache<Key, Arc<Kept>>);
+pub(super) struct SourceCache {
+    kept: Cache<Key, Arc<Kept>>,
+    /// How often this process changed rows of a source.
+    changes: Mutex<HashMap<Id, u64>>,
+}
+
+/// A change of a source's rows that is under way: nothing that was fetched before its end is found after it, however it
+/// ends.
+pub(super) struct Changing<'a> {
+    cache: &'a SourceCache,
+    source: Id,
+}
+
+impl Drop for Changing<'_> {
+    fn drop(&mut self) {
+        *self.cache.changes().entry(self.source).or_default() += 1;
+    }
+}
 
 impl SourceCache {
     /// An empty cache that grows to about this size.
@@ -132,7 +153,22 @@ impl SourceCache {
             })
             .expire_after(TimeToLive)
             .build();
-        Self(cache)
+        Self { kept: cache, changes: Mutex::default() }
+    }
+
+    fn changes(&self) -> MutexGuard<'_, HashMap<Id, u64>> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// To be held while rows of a source are changed through it.
+    pub(super) fn changing(&self, source: Id) -> Changing<'_> {
+        Changing { cache: self, source }
+    }
+
+    /// The key as it is now.
+    pub(super) fn current(&self, key: Key) -> Key {
+        let changes = self.changes().get(&key.source.id).copied().unwrap_or(0);
+        Key { changes, ..key }
     }
 
     /// The rows of a key: those that are kept, unless new ones are wanted, or those of one fetch for all who wait.
@@ -145,7 +181,7 @@ impl SourceCache {
         if fresh {
             let kept = Arc::new(Kept { fetched: fetch.await?, since: Instant::now() });
             if kept.fetched.facts.truncated.is_none() {
-                self.0.insert(key, Arc::clone(&kept)).await;
+                self.kept.insert(key, Arc::clone(&kept)).await;
             }
             return Ok(kept);
         }
@@ -155,7 +191,7 @@ impl SourceCache {
             if kept.fetched.facts.truncated.is_some() { Err(NotKept::Cut(kept)) } else { Ok(kept) }
         };
         // Behind a pointer: it is large, and few ways lead here.
-        match Box::pin(self.0.try_get_with(key, fetch)).await {
+        match Box::pin(self.kept.try_get_with(key, fetch)).await {
             Ok(kept) => Ok(kept),
             Err(not_kept) => match &*not_kept {
                 NotKept::Cut(kept) => Ok(Arc::clone(kept)),
@@ -323,7 +359,7 @@ mod tests {
         for _ in 0..2 {
             let large = "x".repeat(8_192);
             assert_eq!(ask(&cache, of(), Ok(fetched(&large))).await, (large, true));
-            cache.0.run_pending_tasks().await;
+            cache.kept.run_pending_tasks().await;
         }
     }
 }

@@ -171,6 +171,7 @@ impl App {
         let (fetched, age) = match key {
             None => (fetch.await?, Duration::ZERO),
             Some(key) => {
+                let key = self.source_cache.current(key);
                 let kept = self.source_cache.rows(key, wanted.fresh, fetch).await?;
                 let age = kept.age();
                 (Arc::try_unwrap(kept).map_or_else(|kept| kept.fetched.clone(), |kept| kept.fetched), age)
@@ -235,11 +236,11 @@ fn read_secret(file: &Path) -> Option<SecretString> {
     (!text.is_empty()).then(|| text.into())
 }
 
-fn system_ms() -> i64 {
+pub(super) fn system_ms() -> i64 {
     Clock::System.now_ms()
 }
 
-fn read_values(source: &RestSource, given: &[(String, String)]) -> Result<Values, SourceError> {
+pub(super) fn read_values(source: &RestSource, given: &[(String, String)]) -> Result<Values, SourceError> {
     let parameters: Vec<&Parameter> = source.parameters.iter().collect();
     Values::read(&parameters, given.iter().map(|(name, value)| (name.as_str(), value.as_str())))
 }

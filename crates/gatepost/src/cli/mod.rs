@@ -74,7 +74,7 @@ enum Command {
     Audit(audit::Audit),
     /// Get an access token from a token endpoint.
     Token(token::Token),
-    /// Test REST sources and read their rows.
+    /// Propose, define and test REST sources, read their rows, copy them into tables.
     Source(source::Source),
     /// Read configuration, keys and catalog, and say what is wrong.
     CheckConfig(check_config::CheckConfig),

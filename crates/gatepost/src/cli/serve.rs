@@ -9,6 +9,7 @@ use clap::Args;
 use super::terminal::say;
 use super::{Place, data_logins, key_source, start_logging};
 use crate::app::clock::Clock;
+use crate::app::synchronize::Scheduler;
 use crate::app::{App, Open, Watch};
 use crate::http::server::Listener;
 
@@ -55,6 +56,7 @@ pub(super) fn serve(
     data_logins::refuse_power(app)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let watch = Watch::start(app)?;
+    let scheduler = Scheduler::start(app, runtime.handle().clone())?;
     runtime.block_on(async {
         let listener = Listener::new(socket, app)?;
         // Before anybody is told that it is ready: who stops it right away stops it well.
@@ -64,6 +66,7 @@ pub(super) fn serve(
         listener.serve(Arc::clone(app), asked, drained).await;
         anyhow::Ok(())
     })?;
+    drop(scheduler);
     drop(watch);
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     tracing::info!("stopped");

@@ -45,3 +45,10 @@ pub(super) fn tell(line: impl Display) {
     // Where not even this can be written, nobody is left to be told.
     let _ = writeln!(io::stderr(), "{line}");
 }
+
+/// Puts a line in place of the one before, on a terminal that is standard error.
+pub(super) fn tell_in_place(line: impl Display) {
+    let mut out = io::stderr().lock();
+    let _ = write!(out, "\r\x1b[K{line}");
+    let _ = out.flush();
+}

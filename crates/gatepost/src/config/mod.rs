@@ -10,6 +10,7 @@ mod replicas;
 pub mod section;
 mod server;
 mod storage;
+mod sync;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -27,6 +28,7 @@ pub use egress::Egress;
 pub use limits::Limits;
 pub use server::{Server, Tls};
 pub use storage::{AccessLog, CatalogStorage, Log, LogFormat, SchemaStorage};
+pub use sync::Sync;
 
 /// The file's name in the folder.
 pub const CONFIG_FILE: &str = "gatepost.toml";
@@ -55,6 +57,8 @@ pub struct Config {
     pub secrets: Secrets,
     /// Calls to other people's APIs.
     pub egress: Egress,
+    /// Copying of REST sources into tables.
+    pub sync: Sync,
     /// Definitions and clients.
     pub catalog: CatalogStorage,
     /// Data, by schema.
@@ -180,6 +184,8 @@ impl Config {
             ("oauth.slow_checks", oauth.slow_checks, 1, 1_024),
             ("oauth.slow_checks_waiting", oauth.slow_checks_waiting, 0, 1_000_000),
             ("egress.requests_per_server", self.egress.requests_per_server, 1, 1_024),
+            ("sync.runs", self.sync.runs, 0, 64),
+            ("sync.lease_seconds", self.sync.lease_seconds as usize, 1, 3_600),
         ] {
             if !(least..=most).contains(&count) {
                 return Err(ConfigError(format!("{key} is {count}: it must be from {least} to {most}")));
@@ -334,6 +340,7 @@ impl Config {
             ("oauth", Oauth::keys()),
             ("secrets", Secrets::keys()),
             ("egress", Egress::keys()),
+            ("sync", Sync::keys()),
             ("catalog", CatalogStorage::keys()),
             ("schemas.NAME", SchemaStorage::keys()),
             ("log", Log::keys()),

@@ -20,6 +20,7 @@ mod remote;
 mod respond;
 mod rest;
 pub mod server;
+mod source_operations;
 mod sources;
 mod tls;
 

@@ -19,7 +19,7 @@ use super::authenticate::{AuthenticationFailure, Caller, authenticate, look_agai
 use super::call::Call;
 use super::cors::Sharing;
 use super::facts::Facts;
-use super::{cors, decide, oauth, respond, sources};
+use super::{cors, decide, oauth, respond, source_operations, sources};
 use crate::app::App;
 use crate::app::published::{PublishedSchema, PublishedTemplate};
 use crate::app::snapshot::Snapshot;
@@ -104,12 +104,15 @@ async fn answer(
     let template = found.as_ref().map(|found| found.value);
     facts.route = template.map(|template| Arc::clone(&template.route));
     let method = RequestMethod::from(&head.method);
-    let source = if template.is_none() { sources::find(served, tail) } else { None };
-    let exists = template.is_some() || source.is_some();
+    let target = if template.is_none() { sources::find(served, tail) } else { None };
+    let exists = template.is_some() || target.is_some();
     admit(served, (template, exists), tail, method, &caller, facts)?;
-    if let Some(source) = source {
-        facts.route = Some(format!("sources/{}/", source.name).into());
-        return Box::pin(sources::rows(served, &source, &head, &caller)).await;
+    if let Some(target) = target {
+        facts.route = Some(format!("sources/{}/", target.source.name).into());
+        if target.key.is_none() && matches!(head.method, http::Method::GET | http::Method::HEAD) {
+            return Box::pin(sources::rows(served, &target.source, &head, &caller)).await;
+        }
+        return Box::pin(source_operations::answer(served, &target, &head, incoming, facts)).await;
     }
     let Some(found) = found else { return Err(decide::not_found(served.schema, tail)) };
     let call = Call::new(served, &head, &caller, &found, tail, method)?;

@@ -14,15 +14,15 @@ use gatepost_sources::filter::{Filter, FilterOperator, Sort, Wanted};
 use gatepost_sources::paging::Window;
 use gatepost_sources::rows::members;
 use gatepost_store::data::ScratchColumn;
+use http::Response;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::request::Parts;
-use http::{Method, Response};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::authenticate::Caller;
 use super::rest::Served;
-use super::{query_string, respond};
+use super::{query_string, respond, source_operations};
 use crate::app::remote_rows::Asker;
 use crate::app::source_sql;
 use crate::app::sources::{RowsWanted, SourceRows};
@@ -32,14 +32,24 @@ use crate::outbound::{HOP_HEADER, HOPS_MAX};
 /// Rows of an answer when the caller does not say how many.
 const LIMIT_USUAL: u64 = 25;
 
-/// The source that a path names, if it names one that is there.
-pub(super) fn find(served: &Served<'_>, tail: PathTail<'_>) -> Option<Arc<RestSource>> {
-    match tail.segments {
-        [first, name] if first.as_ref() == "sources" => {
-            served.app.rest_source(served.schema.schema.id, name.as_ref())
-        }
-        _ => None,
-    }
+/// What a path below `sources/` names.
+pub(super) struct Target<'a> {
+    /// The source.
+    pub(super) source: Arc<RestSource>,
+    /// The key of one of its rows.
+    pub(super) key: Option<&'a str>,
+}
+
+/// The source that a path names, if it names one that is there, and one row of it, if it has operations on one.
+pub(super) fn find<'a>(served: &Served<'_>, tail: PathTail<'a>) -> Option<Target<'a>> {
+    let (name, key) = match tail.segments {
+        [first, name] if first.as_ref() == "sources" => (name, None),
+        [first, name, key] if first.as_ref() == "sources" => (name, Some(key.as_ref())),
+        _ => return None,
+    };
+    let source = served.app.rest_source(served.schema.schema.id, name.as_ref())?;
+    let exists = key.is_none() || !source_operations::allow(&source, key).is_empty();
+    exists.then_some(Target { source, key })
 }
 
 /// Answers with rows. The caller was admitted already.
@@ -49,10 +59,6 @@ pub(super) async fn rows(
     head: &Parts,
     caller: &Caller,
 ) -> Result<Response<Body>, Failure> {
-    if !matches!(head.method, Method::GET | Method::HEAD) {
-        let failure = Failure::new(Code::MethodNotAllowed, "Rows of a source are read with GET");
-        return Err(failure.allow("GET, HEAD"));
-    }
     let mut asked = Asked::read(served, source, head)?;
     let Asker { hops, caller, fresh } = asker(&head.headers, caller)?;
     (asked.wanted.caller, asked.wanted.fresh) = (caller.map(str::to_owned), fresh);
@@ -84,7 +90,7 @@ pub(super) fn asker<'a>(headers: &HeaderMap, caller: &'a Caller) -> Result<Asker
 }
 
 /// Through how many installations a request has come.
-fn hops(headers: &HeaderMap) -> Result<u8, Failure> {
+pub(super) fn hops(headers: &HeaderMap) -> Result<u8, Failure> {
     let Some(value) = headers.get(HOP_HEADER) else { return Ok(0) };
     let hops = value.to_str().ok().and_then(|text| text.parse::<u8>().ok());
     match hops {

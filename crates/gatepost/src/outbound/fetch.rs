@@ -104,9 +104,31 @@ impl Fetch {
     ) -> Result<Self, SourceError> {
         let mut parts = fetch_request(&ready.source, values)?;
         parts.query.extend_from_slice(query);
+        Ok(Self::begin(outbound, ready, parts, window, now_ms))
+    }
+
+    /// One request of another kind than that for rows, as its parts are; [`Fetch::sample`] makes it.
+    pub fn of_parts(
+        outbound: &Arc<Outbound>,
+        ready: ReadySource,
+        parts: RequestParts,
+        now_ms: fn() -> i64,
+    ) -> Self {
+        let mut fetch = Self::begin(outbound, ready, parts, Window { offset: 0, limit: None }, now_ms);
+        fetch.next = Some(PageRequest::default());
+        fetch
+    }
+
+    fn begin(
+        outbound: &Arc<Outbound>,
+        ready: ReadySource,
+        parts: RequestParts,
+        window: Window,
+        now_ms: fn() -> i64,
+    ) -> Self {
         let valid_for = ready.sign_in.as_ref().map(|sign_in| sign_in.valid_for.clone());
         let pager = Pager::new(&ready.source, &ready.base_url, valid_for, window);
-        Ok(Self {
+        Self {
             outbound: Arc::clone(outbound),
             reader: RowReader::new(&ready.source.rows),
             next: Some(pager.first()),
@@ -119,7 +141,7 @@ impl Fetch {
             now_ms,
             facts: FetchFacts::default(),
             last_token: None,
-        })
+        }
     }
 
     /// Names and types of the columns.
@@ -140,10 +162,12 @@ impl Fetch {
     /// The rows of the next page; none after the last. A page can be without rows. Whatever fails, what is said of it
     /// holds no secret.
     pub async fn next_page(&mut self) -> Result<Option<Vec<Vec<Datum>>>, SourceError> {
-        self.take_page().await.map_err(|mut error| {
-            error.detail = error.detail.map(|detail| self.redacted(&detail));
-            error
-        })
+        self.take_page().await.map_err(|error| self.without_secrets(error))
+    }
+
+    fn without_secrets(&self, mut error: SourceError) -> SourceError {
+        error.detail = error.detail.map(|detail| self.redacted(&detail));
+        error
     }
 
     async fn take_page(&mut self) -> Result<Option<Vec<Vec<Datum>>>, SourceError> {
@@ -167,6 +191,14 @@ impl Fetch {
         };
         // An answer that counts as no rows is the last page.
         answer.map(|answer| self.read(&answer)).transpose()
+    }
+
+    /// The first answer as it came; none if it counts as no rows.
+    pub async fn sample(&mut self) -> Result<Option<Answer>, SourceError> {
+        match self.next.take() {
+            Some(page) => self.answer(&page).await.map_err(|error| self.without_secrets(error)),
+            None => Ok(None),
+        }
     }
 
     /// All rows that the fetch may bring.

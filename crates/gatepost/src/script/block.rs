@@ -49,11 +49,28 @@ impl Driver<'_> {
                     self.current = run.working.current.clone();
                     let changes = changes::describe(&base, &run.working.catalog);
                     (self.sink)(Event::BlockDone { line: at.line, changes });
-                    return Ok(());
+                    return self.synchronize(&run.working, at);
                 }
                 Kept::Conflict(message) if last_attempt => return Err(Diagnostic::new(message, at)),
                 Kept::Conflict(_) => {}
             }
+        }
+        Ok(())
+    }
+
+    /// Copies the sources that the block asked for: after it, so that none waits for its transaction or is undone with it.
+    fn synchronize(&mut self, working: &Working, at: Position) -> Result<(), Diagnostic> {
+        for (id, full) in &working.synchronizations {
+            let Some(source) = working.catalog.rest_sources.get(id) else { continue };
+            if self.options.dry_run {
+                self.note(at.line, format!("{} would be synchronized", source.name));
+                continue;
+            }
+            let done = self.host.synchronize(source, *full).map_err(|why| {
+                let message = format!("the block took effect, synchronizing {} failed: {why}", source.name);
+                Diagnostic::new(message, at)
+            })?;
+            (self.sink)(Event::Output(done));
         }
         Ok(())
     }
@@ -251,6 +268,7 @@ impl BlockRun {
             now_ms: driver.host.now_ms(),
             notes: Vec::new(),
             orphans: Vec::new(),
+            synchronizations: Vec::new(),
         };
         Self {
             committed: working.clone(),

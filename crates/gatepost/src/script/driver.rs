@@ -115,11 +115,13 @@ impl Driver<'_> {
 
     /// What the views show, from this catalog.
     pub(super) fn dictionary(&self, catalog: &Catalog, schema: Option<Arc<Schema>>) -> Dictionary {
+        let runs = schema.as_ref().map(|schema| self.host.sync_runs(schema)).unwrap_or_default();
         Dictionary {
             catalog: catalog.clone(),
             schema,
             viewer: Viewer { name: self.options.author.clone(), administrator: self.options.administrator },
             key_ring: self.host.key_ring(),
+            runs,
             now_ms: self.host.now_ms(),
         }
     }

@@ -9,7 +9,7 @@ use gatepost_rest::definition::{
 };
 use gatepost_sources::definition::amount::write_duration;
 use gatepost_sources::definition::{
-    Credential, Oauth2Client, RemoteServer, RestSource, SecretReference, SignIn,
+    Credential, Document, Oauth2Client, RemoteServer, RestSource, SecretReference, SignIn,
 };
 use gatepost_store::catalog::Catalog;
 
@@ -46,23 +46,25 @@ pub fn export(catalog: &Catalog, schema: &Schema) -> String {
     for client in clients {
         script.client(catalog, client);
     }
-    let mut servers: Vec<&RemoteServer> = catalog.remote_servers_of(schema.id).map(AsRef::as_ref).collect();
-    servers.sort_by(|a, b| a.name.cmp(&b.name));
-    for server in servers {
-        script.remote_server(server);
-    }
-    let mut credentials: Vec<&Credential> = catalog.credentials_of(schema.id).map(AsRef::as_ref).collect();
-    credentials.sort_by(|a, b| a.name.cmp(&b.name));
-    for credential in credentials {
-        script.credential(credential);
-    }
-    let mut sources: Vec<&RestSource> = catalog.rest_sources_of(schema.id).map(AsRef::as_ref).collect();
-    sources.sort_by(|a, b| a.name.cmp(&b.name));
-    for source in sources {
-        let definition = [("p_name", text(&source.name)), ("p_definition", text(&source.to_toml()))];
-        script.call("gatepost.define_rest_source", &definition);
-    }
+    script.calls_to_others(
+        catalog.remote_servers_of(schema.id).map(AsRef::as_ref).collect(),
+        catalog.credentials_of(schema.id).map(AsRef::as_ref).collect(),
+        catalog.rest_sources_of(schema.id).map(AsRef::as_ref).collect(),
+    );
     script.text.push_str("\n  commit;\nend;\n/\n");
+    script.text
+}
+
+/// Writes the block that defines what a document does.
+pub fn write_document(document: &Document) -> String {
+    let mut script = Script::default();
+    script.text.push_str("begin\n");
+    script.calls_to_others(
+        document.servers.iter().collect(),
+        document.credentials.iter().collect(),
+        document.sources.iter().collect(),
+    );
+    script.text.push_str("\nend;\n/\n");
     script.text
 }
 
@@ -266,6 +268,28 @@ impl Script {
 }
 
 impl Script {
+    /// Remote servers, credentials and sources, each kind by name.
+    fn calls_to_others(
+        &mut self,
+        mut servers: Vec<&RemoteServer>,
+        mut credentials: Vec<&Credential>,
+        mut sources: Vec<&RestSource>,
+    ) {
+        servers.sort_by(|a, b| a.name.cmp(&b.name));
+        for server in servers {
+            self.remote_server(server);
+        }
+        credentials.sort_by(|a, b| a.name.cmp(&b.name));
+        for credential in credentials {
+            self.credential(credential);
+        }
+        sources.sort_by(|a, b| a.name.cmp(&b.name));
+        for source in sources {
+            let definition = [("p_name", text(&source.name)), ("p_definition", text(&source.to_toml()))];
+            self.call("gatepost.define_rest_source", &definition);
+        }
+    }
+
     fn remote_server(&mut self, server: &RemoteServer) {
         self.call(
             "gatepost.define_remote_server",

@@ -9,6 +9,7 @@ use gatepost_rest::sql::Dialect;
 use gatepost_sources::definition::RestSource;
 use gatepost_store::catalog::{Catalog, Change, CommitError};
 use gatepost_store::data::Session;
+use gatepost_store::logs::SyncRun;
 
 /// The program around a script: stores, keys, clock and random source. All calls may block.
 pub trait ScriptHost {
@@ -44,6 +45,12 @@ pub trait ScriptHost {
 
     /// Fills a buffer with random bytes.
     fn random(&self, bytes: &mut [u8]);
+
+    /// The newest synchronizations of a schema's sources that this node ran.
+    fn sync_runs(&self, schema: &Schema) -> Vec<SyncRun>;
+
+    /// Copies a source into its table, and says in a sentence what that came to.
+    fn synchronize(&self, source: &Arc<RestSource>, full: bool) -> Result<String, String>;
 
     /// How long a stored secret stays readable; 0 = not at all.
     fn reveal_minutes(&self) -> u32;

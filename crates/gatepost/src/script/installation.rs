@@ -1,6 +1,7 @@
 //! Scripts run on the installation of this process.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use gatepost_oauth::KeyRing;
 use gatepost_rest::definition::Schema;
@@ -9,11 +10,17 @@ use gatepost_rest::sql::Dialect;
 use gatepost_sources::definition::RestSource;
 use gatepost_store::catalog::{Catalog, Change, CommitError};
 use gatepost_store::data::Session;
+use gatepost_store::logs::SyncRun;
+use tokio::runtime::{Builder, Handle};
 
 use super::ScriptHost;
 use crate::app::App;
 use crate::app::clock::fill_random;
 use crate::app::remote_rows::Asker;
+use crate::app::synchronize::SyncRequest;
+
+/// Runs that the view shows, the newest ones.
+const RUNS_SHOWN_MAX: u32 = 500;
 
 impl ScriptHost for App {
     fn catalog(&self) -> Arc<Catalog> {
@@ -75,5 +82,28 @@ impl ScriptHost for App {
 
     fn reveal_minutes(&self) -> u32 {
         self.config.secrets.reveal_minutes
+    }
+
+    fn sync_runs(&self, schema: &Schema) -> Vec<SyncRun> {
+        let runs = self.logs.list_runs(&schema.name, None, RUNS_SHOWN_MAX);
+        runs.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the run log cannot be read");
+            Vec::new()
+        })
+    }
+
+    fn synchronize(&self, source: &Arc<RestSource>, full: bool) -> Result<String, String> {
+        let request = SyncRequest { full, ..SyncRequest::asked(source, "script") };
+        let run = |runtime: &Handle| {
+            let stop = AtomicBool::new(false);
+            App::synchronize(self, runtime, &request, &stop, &mut |_| {})
+        };
+        let outcome = if let Ok(runtime) = Handle::try_current() {
+            run(&runtime)
+        } else {
+            let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+            run(runtime.map_err(|error| error.to_string())?.handle())
+        };
+        outcome.map(|run| run.to_string()).map_err(|failure| format!("{}: {failure}", failure.code()))
     }
 }

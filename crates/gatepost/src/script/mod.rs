@@ -43,7 +43,7 @@ pub use driver::run;
 pub use event::{
     Event, HandlerPlace, RefusedHandler, ScriptFailure, ScriptOptions, ScriptReport, WaitingHandler,
 };
-pub use export::export;
+pub use export::{export, write_document};
 pub use host::ScriptHost;
 pub use packages::{PackageMember, package_members};
 

@@ -8,12 +8,12 @@ use gatepost_store::catalog::Catalog;
 use super::refusal::{Refusal, code};
 use super::scope::{NOTHING, Scope};
 use super::secret_reach::{Given, keep_secrets_home};
-use super::signature::{Bound, Signature, free_text, procedure, text};
+use super::signature::{Bound, Signature, boolean, free_text, procedure, text};
 use super::working::Working;
 use crate::app::source_sql;
 
 /// The calls about remote servers and sources.
-pub(super) static CALLS: [Signature; 4] = [
+pub(super) static CALLS: [Signature; 5] = [
     procedure(
         "DEFINE_REMOTE_SERVER",
         &[&[
@@ -28,6 +28,11 @@ pub(super) static CALLS: [Signature; 4] = [
     procedure("DROP_REMOTE_SERVER", &[&[text("p_name")]], drop_remote_server),
     procedure("DEFINE_REST_SOURCE", &[&[text("p_name"), text("p_definition")]], define_rest_source),
     procedure("DROP_REST_SOURCE", &[&[text("p_name")]], drop_rest_source),
+    procedure(
+        "SYNCHRONIZE_REST_SOURCE",
+        &[&[text("p_name"), boolean("p_full").or(false)]],
+        synchronize_rest_source,
+    ),
 ];
 
 fn define_remote_server(scope: &mut Scope<'_>, bound: &Bound) -> Result<Value, Refusal> {
@@ -87,24 +92,9 @@ fn define_rest_source(scope: &mut Scope<'_>, bound: &Bound) -> Result<Value, Ref
         "name" => Refusal::invalid("p_name", broken.rule),
         _ => Refusal::invalid("p_definition", broken),
     })?;
-    refuse_unavailable(&source)?;
     source_sql::columns(&source.rows).map_err(|broken| Refusal::invalid("p_definition", broken))?;
     put_rest_source(scope, schema, source)?;
     Ok(NOTHING)
-}
-
-/// Refuses parts of a definition that nothing would act on yet.
-fn refuse_unavailable(source: &RestSource) -> Result<(), Refusal> {
-    let asked = [
-        (source.sync.is_some(), "synchronisation (`sync`)"),
-        (source.operations.iter().next().is_some(), "operations (`op`)"),
-    ];
-    match asked.into_iter().find(|(asked, _)| *asked) {
-        Some((_, what)) => {
-            Err(Refusal::not_available(&format!("p_definition: {what}")).at_argument("p_definition"))
-        }
-        None => Ok(()),
-    }
 }
 
 /// Puts a checked source, new or changed, into the catalog.
@@ -137,6 +127,24 @@ fn drop_rest_source(scope: &mut Scope<'_>, bound: &Bound) -> Result<Value, Refus
         working.catalog.rest_sources.remove(&id);
         Ok(())
     })?;
+    Ok(NOTHING)
+}
+
+/// Notes a synchronization, which is made when the block has taken effect.
+fn synchronize_rest_source(scope: &mut Scope<'_>, bound: &Bound) -> Result<Value, Refusal> {
+    let schema = scope.schema_id()?;
+    let name = bound.required_text("p_name")?;
+    let catalog = &scope.working.catalog;
+    let Some(source) = catalog.rest_sources_of(schema).find(|source| source.name == name) else {
+        let known = catalog.rest_sources_of(schema).map(|source| source.name.as_str());
+        return Err(Refusal::not_found("REST source", name, known).at_argument("p_name"));
+    };
+    if source.sync.is_none() {
+        let rule = format!("the definition of `{name}` has no `sync`, so no table is named");
+        return Err(Refusal::invalid("p_name", rule));
+    }
+    let asked = (source.id, bound.boolean("p_full").unwrap_or(false));
+    scope.working.synchronizations.push(asked);
     Ok(NOTHING)
 }
 

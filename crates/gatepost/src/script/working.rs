@@ -27,6 +27,8 @@ pub(super) struct Working {
     pub(super) notes: Vec<String>,
     /// Privileges that lost their last role because the role was deleted, and have not been defined again.
     pub(super) orphans: Vec<Orphan>,
+    /// Sources to be synchronized when the block has taken effect, and whether in full.
+    pub(super) synchronizations: Vec<(Id, bool)>,
 }
 
 /// A privilege whose last role was deleted.

@@ -332,6 +332,20 @@ fn no_file_names_the_machine_it_was_written_on() {
     assert_none(&broken);
 }
 
+#[test]
+fn no_merge_is_half_done() {
+    // Spelled in halves, so that this file passes.
+    let marks = [["<<<<", "<<< "], [">>>>", ">>> "], ["||||", "||| "]].map(|halves| halves.concat());
+    let mut broken = Vec::new();
+    for path in files_below(&root()) {
+        let Ok(text) = fs::read_to_string(&path) else { continue };
+        if text.lines().any(|line| marks.iter().any(|mark| line.starts_with(mark.as_str()))) {
+            broken.push(relative(&path));
+        }
+    }
+    assert_none(&broken);
+}
+
 /// A source file, with what a rule looks at.
 struct Source {
     /// From the root, with slashes.
@@ -450,6 +464,7 @@ fn dictionary() -> Dictionary {
         schema: None,
         viewer: Viewer { name: "nobody".into(), administrator: false },
         key_ring: KeyRing::generate(&mut |bytes: &mut [u8]| bytes.fill(1), 0).into(),
+        runs: Vec::new(),
         now_ms: 0,
     }
 }

@@ -357,6 +357,7 @@ fn sync(table: &Table<'_>) -> Checked<Sync> {
         schedule,
         cursor: table.table("cursor")?.map(|table| cursor(&table)).transpose()?,
         delete_missing: table.flag("delete_missing")?,
+        create_table: table.flag("create_table")?,
     };
     table.finish()?;
     Ok(sync)

@@ -272,6 +272,7 @@ fn sync(w: &mut Writer, it: &Sync) {
         );
     }
     w.flag("delete_missing", it.delete_missing);
+    w.flag("create_table", it.create_table);
 }
 
 /// The text so far, and the table that headers stand below.

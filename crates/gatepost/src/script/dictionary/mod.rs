@@ -11,6 +11,7 @@ use gatepost_oauth::KeyRing;
 use gatepost_rest::definition::{Audit, Schema};
 use gatepost_store::catalog::Catalog;
 use gatepost_store::data::{DictionarySource, DictionaryView};
+use gatepost_store::logs::SyncRun;
 use serde_json::{Value, json};
 
 /// The dictionary of one schema, as one person may see it.
@@ -23,6 +24,8 @@ pub struct Dictionary {
     pub viewer: Viewer,
     /// Opens the secrets that can still be read.
     pub key_ring: Arc<KeyRing>,
+    /// The newest synchronizations of the schema that this node ran.
+    pub runs: Vec<SyncRun>,
     /// When (milliseconds since 1970).
     pub now_ms: i64,
 }
@@ -43,7 +46,7 @@ struct View {
     rows: fn(&Dictionary, &Schema) -> Vec<Vec<Value>>,
 }
 
-const VIEWS: [View; 27] = [
+const VIEWS: [View; 28] = [
     services::SCHEMAS,
     services::MODULES,
     services::TEMPLATES,
@@ -63,6 +66,7 @@ const VIEWS: [View; 27] = [
     sources::CREDENTIALS,
     sources::REST_SOURCES,
     sources::SOURCE_COLUMNS,
+    sources::SYNC_RUNS,
     empty("user_ords_enabled_objects", &ENABLED_OBJECTS),
     empty("user_ords_approvals", &APPROVALS),
     empty("user_ords_pending_approvals", &APPROVALS),

@@ -153,6 +153,53 @@ pub(super) const SOURCE_COLUMNS: View = View {
     },
 };
 
+pub(super) const SYNC_RUNS: View = View {
+    name: "user_gatepost_sync_runs",
+    columns: &[
+        "source_name",
+        "sync_table",
+        "begun_on",
+        "duration_ms",
+        "started_by",
+        "outcome",
+        "code",
+        "message",
+        "resumed_at",
+        "rows_fetched",
+        "rows_inserted",
+        "rows_updated",
+        "rows_deleted",
+        "values_mismatched",
+        "requests",
+        "bytes",
+    ],
+    rows: |dictionary, schema| {
+        let own = dictionary.runs.iter().filter(|run| run.schema == schema.name);
+        own.map(|run| {
+            let counts = &run.counts;
+            vec![
+                json!(run.source),
+                json!(run.table),
+                json!(timestamp(run.begun_ms)),
+                json!(run.duration_ms),
+                json!(run.trigger),
+                json!(run.outcome),
+                json!(run.code),
+                json!(run.message),
+                json!(run.resumed_at),
+                json!(counts.fetched),
+                json!(counts.inserted),
+                json!(counts.updated),
+                json!(counts.deleted),
+                json!(counts.mismatches),
+                json!(counts.requests),
+                json!(counts.bytes),
+            ]
+        })
+        .collect()
+    },
+};
+
 fn column_row(source: &RestSource, at: usize, column: &Column) -> Vec<Value> {
     let (kind, selector, expression) = match &column.origin {
         ColumnOrigin::Member { at, kind } => (Some(kind.as_str()), Some(at.as_str()), None),

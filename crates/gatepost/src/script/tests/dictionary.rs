@@ -11,6 +11,7 @@ fn dictionary(host: &Host) -> Dictionary {
         catalog: (*host.current()).clone(),
         schema: Some(host.schema()),
         viewer: Viewer { name: options().author, administrator: true },
+        runs: Vec::new(),
         key_ring: host.key_ring(),
         now_ms: host.now_ms(),
     }

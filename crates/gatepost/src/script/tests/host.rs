@@ -12,6 +12,7 @@ use gatepost_rest::sql::Dialect;
 use gatepost_sources::definition::RestSource;
 use gatepost_store::catalog::{Catalog, Change, CommitError};
 use gatepost_store::data::{DataLocation, DataOptions, DataStore, Session, SessionValue};
+use gatepost_store::logs::SyncRun;
 
 use crate::script::{Event, ScriptFailure, ScriptHost, ScriptOptions, ScriptReport, run};
 
@@ -25,6 +26,8 @@ pub(super) struct Host {
     pub(super) commits: RefCell<Vec<Change>>,
     /// What was asked of REST sources.
     pub(super) remotes: RefCell<Vec<RemoteRows>>,
+    /// Sources that were synchronized, and whether in full.
+    pub(super) synchronized: RefCell<Vec<(String, bool)>>,
     ring: Arc<KeyRing>,
     random: Cell<u8>,
     folder: PathBuf,
@@ -44,6 +47,7 @@ impl Host {
             rivals: Cell::new(0),
             commits: RefCell::new(Vec::new()),
             remotes: RefCell::new(Vec::new()),
+            synchronized: RefCell::default(),
             ring: Arc::new(KeyRing::generate(&mut |bytes| bytes.fill(7), 0)),
             random: Cell::new(0),
             folder,
@@ -261,5 +265,14 @@ impl ScriptHost for Host {
 
     fn reveal_minutes(&self) -> u32 {
         self.reveal_minutes.get()
+    }
+
+    fn sync_runs(&self, _: &Schema) -> Vec<SyncRun> {
+        Vec::new()
+    }
+
+    fn synchronize(&self, source: &Arc<RestSource>, full: bool) -> Result<String, String> {
+        self.synchronized.borrow_mut().push((source.name.clone(), full));
+        Ok(format!("{} is synchronized", source.name))
     }
 }

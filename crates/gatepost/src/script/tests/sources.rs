@@ -90,20 +90,6 @@ fn broken_definitions_are_refused_with_argument_and_line() {
 }
 
 #[test]
-fn parts_that_nothing_acts_on_are_not_accepted() {
-    let host = intranet();
-    for part in [
-        "[rows]\ncolumns = [ { name = \"n\", type = \"integer\" } ]\n[sync]\ntable = \"t\"\nmode = \"append\"\nevery = \"1h\"",
-        "[op.delete]\nmethod = \"DELETE\"",
-    ] {
-        let shown = host.refused_block(&format!(
-            "gatepost.define_rest_source('s', 'server = \"hr_api\"\npath = \"x\"\n{part}');"
-        ));
-        assert!(shown.contains("not available yet"), "{part}: {shown}");
-    }
-}
-
-#[test]
 fn sql_of_a_source_is_looked_at_when_it_is_defined() {
     let host = intranet();
     for (part, words) in [
@@ -123,6 +109,26 @@ columns = [ { name = \"n\" }, { name = \"m\", sql = \"n * 2\", type = \"integer\
     let columns = host.rows("select name, type, expression from user_gatepost_source_columns where source_name = 's' and expression is not null");
     assert_eq!(columns[0], ["m", "integer", "n * 2"]);
     assert!(export(&host.current(), &host.schema()).contains("sql = \"n * 2\""));
+}
+
+#[test]
+fn synchronizations_are_made_when_the_block_has_taken_effect() {
+    let host = intranet();
+    let define = "gatepost.define_rest_source('s', 'server = \"hr_api\"
+[rows]
+columns = [ { name = \"n\", type = \"integer\" } ]
+[sync]
+table = \"t\"
+mode = \"append\"');";
+    assert!(host.refused_block("gatepost.synchronize_rest_source('employees');").contains("sync"));
+    host.refused_block(&format!(
+        "{define} gatepost.synchronize_rest_source('s'); gatepost.drop_rest_source('x');"
+    ));
+    assert!(host.synchronized.borrow().is_empty());
+    host.block(&format!("{define} gatepost.synchronize_rest_source('s'); rollback;"));
+    assert!(host.synchronized.borrow().is_empty());
+    host.block(&format!("{define} gatepost.synchronize_rest_source('s', p_full => true);"));
+    assert_eq!(*host.synchronized.borrow(), [("s".to_owned(), true)]);
 }
 
 #[test]

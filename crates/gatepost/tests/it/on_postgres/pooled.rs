@@ -10,6 +10,7 @@ use crate::pgbouncer::Pgbouncer;
 use crate::postgres::{cluster, psql};
 use crate::process::{call, finish};
 use crate::server::{TestServer, gatepost};
+use crate::sources::api::{Api, Caller, items};
 
 /// A pooler with this many connections for each login.
 fn pooler(logins: &Logins, connections: u32) -> Pgbouncer {
@@ -300,4 +301,47 @@ async fn the_catalog_behind_a_pooler_is_polled() {
     }
     assert_eq!(get(&format!("{}/readyz", server.base_url), None).await.status(), StatusCode::OK);
     assert_eq!(psql(&way, "select count(*) from pg_prepared_statements"), "0");
+}
+
+/// Each transaction of a run has whatever connection the pooler gives it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_is_copied_into_a_table_behind_a_pooler() {
+    let api = Api::start(items(5)).await;
+    let logins = Logins::new("pooled-sync");
+    let pooler = pooler(&logins, 1);
+    let shop = Published::on(logins, "", "", "", Some(&pooler));
+    shop.script(&format!(
+        "begin
+           gatepost.define_remote_server('api', '{}');
+           gatepost.define_rest_source('items', 'server = \"api\"
+path = \"items/\"
+[pagination]
+type = \"ords\"
+page_size = 2
+[rows]
+select = \"/items\"
+primary_key = [\"id\"]
+columns = [ {{ name = \"id\", type = \"integer\" }}, {{ name = \"name\" }}, {{ name = \"raw\", at = \"\", type = \"json\" }} ]
+[sync]
+table = \"item\"
+mode = \"merge\"
+delete_missing = true
+create_table = true
+');
+         end;",
+        api.url
+    ))
+    .ok();
+    let dir = shop.folder.path().to_str().unwrap();
+    let sync = || {
+        let command = gatepost(&["source", "sync", "items", "--schema", "shop", "--data", dir]);
+        finish(&mut Caller::allowed(command), "").ok()
+    };
+    assert!(sync().contains("5 rows fetched, 5 inserted, 0 updated, 0 deleted"));
+    api.set_rows(items(3));
+    assert!(sync().contains("3 rows fetched, 0 inserted, 0 updated, 2 deleted"));
+    assert_eq!(
+        shop.psql("select string_agg(raw ->> 'name', ',' order by id) from item").trim(),
+        "item 1,item 2,item 3"
+    );
 }

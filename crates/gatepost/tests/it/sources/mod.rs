@@ -1,17 +1,22 @@
 //! The consumer half, over the wire: the demo's schema intranet calls the API of schema hr at the same server.
 
+pub(crate) mod api;
 mod cache;
 mod computed;
 mod consumer;
+mod discover;
 mod faults;
 mod foreign;
 mod obligations;
+mod operations;
 mod paginators;
 mod peer;
 mod reach;
+mod schedule;
 mod secrecy;
 mod signing_in;
 mod sql;
+mod sync;
 mod tokens;
 mod upstream;
 
@@ -284,6 +289,41 @@ async fn secrets_stay_where_they_are() {
     assert!(!log.contains(&secret), "{log}");
     let demo = std::fs::read_to_string(intranet.folder.path().join("demo.json")).unwrap();
     assert!(!demo.contains(&secret));
+}
+
+/// The example of the how-to page, on an API that wants a token.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_how_to_page_copies_a_protected_api() {
+    let intranet = Intranet::start(CONFIG).await;
+    let hr = readable_secret(&intranet.server);
+    hr.token_soon(&intranet.server, "hr").await;
+    let set = format!("begin gatepost.set_credential_secret('hr_reader', '{}'); end;", hr.secret);
+    intranet.server.sql("intranet", &set);
+    let page = include_str!("../../../../../docs/how-to/copy-an-api-into-a-table.md");
+    let example = page.split("```sql\n").nth(1).unwrap().split("```").next().unwrap();
+    intranet.server.sql("intranet", example);
+    let (code, shown) = intranet.source(&["sync", "hr_staff"]);
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(
+        shown.contains("hr_staff into staff: 14 rows fetched, 14 inserted, 0 updated, 0 deleted"),
+        "{shown}"
+    );
+    intranet
+        .server
+        .sql("hr", "update emp set sal = 5001 where empno = 7839; delete from emp where empno = 7934;");
+    let (_, shown) = intranet.source(&["sync", "hr_staff"]);
+    assert!(shown.contains("13 rows fetched, 0 inserted, 1 updated, 1 deleted"), "{shown}");
+    let rows = intranet.server.sql("intranet", "select ename from staff where sal = 5001");
+    assert_eq!(rows[0]["ename"], "KING");
+    let (code, shown) = intranet.source(&["discover", "hr_employees"]);
+    assert!(code == Some(0) && shown.contains("path = \"hr/employees/\""), "{shown}");
+    // The secret is nowhere: not in what was printed, nor in logs.
+    let (_, runs) = intranet.source(&["runs", "--format", "json"]);
+    let logs = std::fs::read(intranet.folder.path().join("logs.db")).unwrap();
+    let logs = String::from_utf8_lossy(&logs);
+    for text in [&*shown, &*runs, &*logs, &*intranet.server.log_text()] {
+        assert!(!text.contains(&hr.secret), "{text}");
+    }
 }
 
 /// At another address the source is defined anew, and what it may send where with it.

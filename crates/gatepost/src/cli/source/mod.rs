@@ -1,5 +1,9 @@
 //! `gatepost source`: REST sources from the terminal.
 
+mod define;
+mod discover;
+mod sync;
+
 use std::fmt::Display;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -17,13 +21,17 @@ use gatepost_sources::token::Warning;
 use gatepost_store::data::SessionValue;
 use serde_json::Value;
 
+use define::Define;
+use discover::Discover;
+use sync::{Runs, Sync};
+
 use super::terminal::{say, tell};
 use super::{Place, table};
 use crate::app::App;
 use crate::app::sources::RowsWanted;
 use crate::outbound::{Fetch, FetchFacts, ReadySource};
 
-/// Test REST sources and read their rows.
+/// Propose, define and test REST sources, read their rows, copy them into tables.
 #[derive(Debug, Args)]
 pub(super) struct Source {
     #[command(subcommand)]
@@ -36,6 +44,14 @@ enum Action {
     Test(Test),
     /// Print the rows of a source.
     Rows(Rows),
+    /// Propose the definition of a source from what an API answers.
+    Discover(Discover),
+    /// Load remote servers, credentials and sources from a TOML file.
+    Define(Define),
+    /// Copy the rows of a source into its table.
+    Sync(Sync),
+    /// Show the newest synchronizations that this machine ran.
+    Runs(Runs),
 }
 
 /// A source of an installation.
@@ -95,9 +111,9 @@ fn parse_parameter(text: &str) -> Result<(String, String), String> {
 }
 
 impl Source {
+    /// The installation is opened, and closed, outside of the runtime: its stores may have runtimes of their own.
     pub(super) fn run(self) -> anyhow::Result<()> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-        // The catalog waits for its own runtime, so that it is opened and closed outside of this one.
         match self.action {
             Action::Test(test) => {
                 let (app, source) = test.named.find()?;
@@ -107,28 +123,36 @@ impl Source {
                 let (app, source) = rows.named.find()?;
                 runtime.block_on(rows.run(&app, &source))
             }
+            Action::Discover(discover) => discover.run(&runtime),
+            Action::Define(define) => define.run(),
+            Action::Sync(sync) => sync.run(runtime.handle()),
+            Action::Runs(runs) => runs.run(),
         }
     }
 }
 
 impl Named {
     fn find(&self) -> anyhow::Result<(App, Arc<RestSource>)> {
-        let app = self.place.open()?;
-        let snapshot = Arc::clone(&app.snapshot());
-        let schema = snapshot.catalog.schema_by_name(&self.schema.to_ascii_lowercase());
-        let schema = schema.with_context(|| format!("there is no schema `{}`", self.schema))?;
-        let Some(source) = app.rest_source(schema.id, &self.source) else {
-            let known: Vec<_> =
-                snapshot.catalog.rest_sources_of(schema.id).map(|source| source.name.as_str()).collect();
-            bail!(
-                "schema {} has no REST source `{}`; there are: {}",
-                schema.name,
-                self.source,
-                if known.is_empty() { "none".to_owned() } else { known.join(", ") }
-            );
-        };
-        Ok((app, source))
+        find(&self.place, &self.schema, &self.source)
     }
+}
+
+/// Opens the installation and finds the source.
+fn find(place: &Place, schema: &str, source: &str) -> anyhow::Result<(App, Arc<RestSource>)> {
+    let app = place.open()?;
+    let snapshot = Arc::clone(&app.snapshot());
+    let found = snapshot.catalog.schema_by_name(&schema.to_ascii_lowercase());
+    let schema = found.with_context(|| format!("there is no schema `{schema}`"))?;
+    let Some(source) = app.rest_source(schema.id, source) else {
+        let known: Vec<_> =
+            snapshot.catalog.rest_sources_of(schema.id).map(|source| source.name.as_str()).collect();
+        bail!(
+            "schema {} has no REST source `{source}`; there are: {}",
+            schema.name,
+            if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+        );
+    };
+    Ok((app, source))
 }
 
 impl Test {
