@@ -5,7 +5,9 @@ import os
 import sys
 from pathlib import Path
 
-DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "explanation" / "performance.md"
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENT = ROOT / "docs" / "explanation" / "performance.md"
+README = ROOT / "README.md"
 
 
 def met(good):
@@ -32,13 +34,13 @@ def markdown(rows, options, other):
     return "\n".join(lines)
 
 
-def write(name, table, document=DOCUMENT):
-    """Puts the table between the markers of this name."""
+def write(name, table, *documents):
+    """Puts the table between the markers of this name in each document."""
     begin, end = f"<!-- {name} begins -->", f"<!-- {name} ends -->"
-    text = document.read_text()
-    head, _, rest = text.partition(begin)
-    _, found, tail = rest.partition(end)
-    if not found:
-        raise SystemExit(f"{document} has lost its markers {begin} and {end}")
-    document.write_text(f"{head}{begin}\n{table}\n{end}{tail}")
-    print(f"Written to {document}", file=sys.stderr)
+    for document in documents:
+        head, _, rest = document.read_text().partition(begin)
+        _, found, tail = rest.partition(end)
+        if not found:
+            raise SystemExit(f"{document} has lost its markers {begin} and {end}")
+        document.write_text(f"{head}{begin}\n{table}\n{end}{tail}")
+        print(f"Written to {document}", file=sys.stderr)

@@ -32,6 +32,12 @@ impl AccessRules {
         verdict
     }
 
+    /// The privileges that decide about a path to which no template leads; each is a door.
+    pub fn privileges_of(&self, path: PathTail<'_>) -> Vec<Id> {
+        let doors = self.deciding_doors(self.candidates(None), path);
+        doors.into_iter().flatten().map(|door| door.id).collect()
+    }
+
     fn judge(
         &self,
         candidates: &Candidates,

@@ -248,6 +248,12 @@ impl TemplateLocks {
         openings.filter(move |opening| opening.methods.contains(&method)).map(|opening| opening.id)
     }
 
+    /// The privileges that can decide about a request to the template, by id; some may be here twice.
+    pub fn privileges(&self) -> impl Iterator<Item = Id> {
+        let locks = self.candidates.locks.iter().map(|lock| &self.rules.locks[lock.index]);
+        locks.map(|lock| self.rules.doors[lock.door].id)
+    }
+
     /// Whether what neither a privilege nor a public entry covers is open to everybody.
     pub fn open_if_uncovered(&self) -> bool {
         self.rules.unprotected == Unprotected::Public

@@ -85,12 +85,17 @@ impl App {
         {
             tracing::error!(schema = schema.name, "data cannot be opened: {error:#}");
         }
-        let unprotected = match self.config.access.unprotected {
-            UnprotectedRoutes::Refuse => Unprotected::Refuse,
-            UnprotectedRoutes::Public => Unprotected::Public,
-        };
+        let unprotected = self.unprotected();
         let (issuer, dialect) = (self.issuer(&schema.alias), self.dialect(&schema.name));
         let ring = self.ring.load();
         Arc::new(PublishedSchema::build(catalog, schema, issuer, &ring, unprotected, dialect, data.ok()))
+    }
+
+    /// What becomes of a path that nothing covers.
+    pub fn unprotected(&self) -> Unprotected {
+        match self.config.access.unprotected {
+            UnprotectedRoutes::Refuse => Unprotected::Refuse,
+            UnprotectedRoutes::Public => Unprotected::Public,
+        }
     }
 }

@@ -4,6 +4,7 @@
 mod clients;
 mod configuration;
 mod locks;
+pub mod reach;
 #[cfg(test)]
 mod tests;
 

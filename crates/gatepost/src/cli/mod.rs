@@ -8,6 +8,7 @@ mod data_logins;
 mod data_url;
 mod demo;
 mod demo_sources;
+mod diff;
 mod explain;
 mod export;
 mod init;
@@ -68,6 +69,8 @@ enum Command {
     Sql(sql::Sql),
     /// Print a schema's definitions as a script that loads into an empty server.
     Export(export::Export),
+    /// Show what a script would change, and who would get in where.
+    Diff(diff::Diff),
     /// Say who may make a request, and why.
     Explain(explain::Explain),
     /// List what to look at: public handlers, locks that nobody opens, old secrets.
@@ -189,6 +192,7 @@ pub fn main() -> ExitCode {
         Command::Serve(command) => command.run(),
         Command::Sql(command) => command.run(),
         Command::Export(command) => command.run(),
+        Command::Diff(command) => command.run(),
         Command::Explain(command) => command.run(),
         Command::Audit(command) => command.run(),
         Command::Token(command) => command.run(),

@@ -1,7 +1,7 @@
 //! `gatepost sql`: SQL Commands in the terminal.
 
 use std::io::{self, IsTerminal as _, Read as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
@@ -103,21 +103,26 @@ impl Sql {
         if let Some(text) = &self.command {
             return Ok(text.clone());
         }
-        let mut bytes = Vec::new();
-        if let Some(path) = &self.file {
-            let file = std::fs::File::open(path).with_context(|| path.display().to_string())?;
-            file.take(SCRIPT_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-        } else {
-            if io::stdin().is_terminal() {
-                terminal::tell("Reading a script from the terminal; end it with Ctrl-D.");
-            }
-            io::stdin().lock().take(SCRIPT_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-        }
-        if bytes.len() as u64 > SCRIPT_BYTES_MAX {
-            bail!("the script is larger than {} MiB", SCRIPT_BYTES_MAX >> 20);
-        }
-        String::from_utf8(bytes).context("the script is not UTF-8")
+        read_script(self.file.as_deref())
     }
+}
+
+/// A script from a file, or from standard input.
+pub(super) fn read_script(file: Option<&Path>) -> anyhow::Result<String> {
+    let mut bytes = Vec::new();
+    if let Some(path) = file {
+        let file = std::fs::File::open(path).with_context(|| path.display().to_string())?;
+        file.take(SCRIPT_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    } else {
+        if io::stdin().is_terminal() {
+            terminal::tell("Reading a script from the terminal; end it with Ctrl-D.");
+        }
+        io::stdin().lock().take(SCRIPT_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    }
+    if bytes.len() as u64 > SCRIPT_BYTES_MAX {
+        bail!("the script is larger than {} MiB", SCRIPT_BYTES_MAX >> 20);
+    }
+    String::from_utf8(bytes).context("the script is not UTF-8")
 }
 
 fn print(format: Format, event: &Event) -> io::Result<()> {

@@ -22,6 +22,28 @@ pub fn run(
     options: &ScriptOptions,
     sink: &mut dyn FnMut(Event),
 ) -> Result<ScriptReport, Box<ScriptFailure>> {
+    let (outcome, before, after) = run_through(host, script, options, sink);
+    finish(host, script, outcome, &before, &after)
+}
+
+/// Runs a dry run; what it came to, with the catalog as it is and as it would be.
+pub(super) fn rehearse(
+    host: &dyn ScriptHost,
+    script: &str,
+    options: &ScriptOptions,
+) -> Result<(ScriptReport, Arc<Catalog>, Arc<Catalog>), Box<ScriptFailure>> {
+    let (outcome, before, after) = run_through(host, script, options, &mut |_| {});
+    let report = finish(host, script, outcome, &before, &after)?;
+    Ok((report, before, after))
+}
+
+/// Runs the statements; the catalogs before and after them.
+fn run_through(
+    host: &dyn ScriptHost,
+    script: &str,
+    options: &ScriptOptions,
+    sink: &mut dyn FnMut(Event),
+) -> (Result<(), Diagnostic>, Arc<Catalog>, Arc<Catalog>) {
     let before = host.catalog();
     let mut driver = Driver {
         host,
@@ -34,7 +56,17 @@ pub fn run(
     let outcome = driver.statements(script);
     driver.close();
     let after = driver.catalog();
-    let report = report::summarize(host, &before, &after);
+    (outcome, before, after)
+}
+
+fn finish(
+    host: &dyn ScriptHost,
+    script: &str,
+    outcome: Result<(), Diagnostic>,
+    before: &Catalog,
+    after: &Catalog,
+) -> Result<ScriptReport, Box<ScriptFailure>> {
+    let report = report::summarize(host, before, after);
     match outcome {
         Ok(()) => Ok(report),
         Err(diagnostic) => {

@@ -29,6 +29,7 @@ mod packages;
 mod refusal;
 mod remote;
 mod report;
+mod review;
 mod scope;
 mod secret_reach;
 mod signature;
@@ -46,6 +47,7 @@ pub use event::{
 pub use export::{export, write_document};
 pub use host::ScriptHost;
 pub use packages::{PackageMember, package_members};
+pub use review::{Review, SchemaReview, review};
 
 /// A time as people and views read it: RFC 3339, UTC.
 fn timestamp(ms: i64) -> String {

@@ -2,6 +2,7 @@
 
 mod audit;
 mod demo;
+mod diff;
 mod explain;
 mod export;
 mod init;
