@@ -88,7 +88,8 @@ def alternate(first, second, kind, options, connections=CONNECTIONS, cluster=Non
 
 
 def stream(server, clients, rows, path="/ords/hr/hr/employees/"):
-    """Lets so many clients read so many rows at a time; the bytes that each got, 0 for an answer that was cut."""
+    """Lets so many clients read so many rows at a time; the bytes that each got, 0 for an answer that was cut or has
+    another number of rows."""
     lengths = [0] * clients
     target = f"{path}?limit={rows}"
 
@@ -100,8 +101,10 @@ def stream(server, clients, rows, path="/ords/hr/hr/employees/"):
             assert b" 200 " in start[:20], start[:200]
             total, end = len(start), start
             while chunk := connection.recv(65536):
-                total, end = total + len(chunk), (end + chunk)[-2:]
-            lengths[number] = total if end == b"]}" else 0
+                total, end = total + len(chunk), (end + chunk)[-4096:]
+            counted = re.search(rb'"count":(\d+)', end)
+            whole = end.endswith(b"]}") and counted and int(counted.group(1)) >= rows
+            lengths[number] = total if whole else 0
 
     threads = [threading.Thread(target=read, args=(number,)) for number in range(clients)]
     for thread in threads:

@@ -133,7 +133,7 @@ class Gatepost(Server):
         return Gatepost(name, binary or self.binary, folder)
 
 
-def make_demo(binary, folder, rows, *arguments):
+def make_demo(binary, folder, rows, *arguments, rows_of_answer=None):
     """Makes a demo folder: starts the demo and stops it when it has written its description."""
     folder.mkdir(parents=True)
     port = free_port()
@@ -151,7 +151,7 @@ def make_demo(binary, folder, rows, *arguments):
     demo.stop()
     # Streams of the whole table, all at once.
     with open(folder / "gatepost.toml", "a") as config:
-        config.write(f"\n[limits]\nrows = {rows}\nstreams = 16\n")
+        config.write(f"\n[limits]\nrows = {rows_of_answer or rows}\nstreams = 16\n")
 
 
 def reference(binary, gatepost, database=None):

@@ -152,7 +152,10 @@ async fn insert(body: axum::body::Bytes) -> Response<Body> {
         return status(StatusCode::BAD_REQUEST);
     };
     let Ok(id) = insert_of(&employee).await else { return status(StatusCode::INTERNAL_SERVER_ERROR) };
-    let mut response = status(StatusCode::CREATED);
+    // As a handler with :forward_location answers: the row is read where callers read it.
+    let Ok(Some(out)) = item_of(id).await else { return status(StatusCode::INTERNAL_SERVER_ERROR) };
+    let mut response = json(out);
+    *response.status_mut() = StatusCode::CREATED;
     let place = format!("{}/hr/employees/{id}", settings().base_url);
     if let Ok(place) = HeaderValue::try_from(place) {
         response.headers_mut().insert(header::LOCATION, place);
