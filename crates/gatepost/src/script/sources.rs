@@ -114,15 +114,20 @@ pub(super) fn put_rest_source(
     })
 }
 
-fn drop_rest_source(scope: &mut Scope<'_>, bound: &Bound) -> Result<Value, Refusal> {
-    let schema = scope.schema_id()?;
+/// The source that `p_name` names.
+fn named_rest_source<'a>(scope: &'a Scope<'_>, schema: Id, bound: &Bound) -> Result<&'a RestSource, Refusal> {
     let name = bound.required_text("p_name")?;
-    let catalog = &scope.working.catalog;
-    let Some(source) = catalog.rest_sources_of(schema).find(|source| source.name == name) else {
-        let known = catalog.rest_sources_of(schema).map(|source| source.name.as_str());
+    let sources = || scope.working.catalog.rest_sources_of(schema);
+    let Some(source) = sources().find(|source| source.name == name) else {
+        let known = sources().map(|source| source.name.as_str());
         return Err(Refusal::not_found("REST source", name, known).at_argument("p_name"));
     };
-    let id = source.id;
+    Ok(source)
+}
+
+fn drop_rest_source(scope: &mut Scope<'_>, bound: &Bound) -> Result<Value, Refusal> {
+    let schema = scope.schema_id()?;
+    let id = named_rest_source(scope, schema, bound)?.id;
     keep_secrets_home(scope, schema, Given::Nothing, |working| {
         working.catalog.rest_sources.remove(&id);
         Ok(())
@@ -133,14 +138,9 @@ fn drop_rest_source(scope: &mut Scope<'_>, bound: &Bound) -> Result<Value, Refus
 /// Notes a synchronization, which is made when the block has taken effect.
 fn synchronize_rest_source(scope: &mut Scope<'_>, bound: &Bound) -> Result<Value, Refusal> {
     let schema = scope.schema_id()?;
-    let name = bound.required_text("p_name")?;
-    let catalog = &scope.working.catalog;
-    let Some(source) = catalog.rest_sources_of(schema).find(|source| source.name == name) else {
-        let known = catalog.rest_sources_of(schema).map(|source| source.name.as_str());
-        return Err(Refusal::not_found("REST source", name, known).at_argument("p_name"));
-    };
+    let source = named_rest_source(scope, schema, bound)?;
     if source.sync.is_none() {
-        let rule = format!("the definition of `{name}` has no `sync`, so no table is named");
+        let rule = format!("the definition of `{}` has no `sync`, so no table is named", source.name);
         return Err(Refusal::invalid("p_name", rule));
     }
     let asked = (source.id, bound.boolean("p_full").unwrap_or(false));
