@@ -15,10 +15,7 @@ const DETAIL_MAX: usize = 300;
 pub(super) fn classify(error: &reqwest::Error) -> SourceError {
     let causes = || causes_of(error);
     if let Some(cause) = causes().find_map(|cause| cause.downcast_ref::<NotResolved>()) {
-        return match cause {
-            NotResolved::Denied(denied) => denied.clone().into(),
-            NotResolved::Unknown(error) => SourceError::new(Code::DnsFailed).with_detail(error.to_string()),
-        };
+        return unresolved(cause);
     }
     if let Some(cause) = causes().find_map(tls_error) {
         return SourceError::new(tls_code(cause)).with_detail(quote(&cause.to_string(), DETAIL_MAX));
@@ -33,7 +30,16 @@ pub(super) fn classify(error: &reqwest::Error) -> SourceError {
     SourceError::new(code).with_detail(quote(&words.join(": "), DETAIL_MAX))
 }
 
-fn causes_of(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+/// Reads a failure of the resolver.
+pub(super) fn unresolved(cause: &NotResolved) -> SourceError {
+    match cause {
+        NotResolved::Denied(denied) => denied.clone().into(),
+        NotResolved::Unknown(error) => SourceError::new(Code::DnsFailed).with_detail(error.to_string()),
+    }
+}
+
+/// An error's causes, the nearest first.
+pub(super) fn causes_of(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
     let mut next = error.source();
     std::iter::from_fn(move || {
         let cause = next?;

@@ -6,6 +6,7 @@
 
 mod failure;
 mod fetch;
+mod look;
 mod resolver;
 #[cfg(test)]
 mod tests;
@@ -25,8 +26,9 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use reqwest::Url;
 use tokio::sync::Semaphore;
 
-use failure::classify;
+use failure::{causes_of, classify};
 pub use fetch::{Fetch, FetchFacts, ReadyCredential, ReadySource};
+pub use look::Resolved;
 use resolver::{GuardedResolver, Lookup, of_the_system};
 use tokens::Tokens;
 pub use tokens::{GrantFacts, Token, TokenEndpoint};
@@ -109,7 +111,7 @@ pub struct Outbound {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct ClientKind {
     tls_ca: Option<String>,
-    connect_ms: u128,
+    connect_ms: u64,
 }
 
 impl Outbound {
@@ -189,8 +191,10 @@ impl Outbound {
     }
 
     fn client(&self, call: &Call<'_>) -> Result<reqwest::Client, SourceError> {
-        let kind =
-            ClientKind { tls_ca: call.tls_ca.map(str::to_owned), connect_ms: call.connect.as_millis() };
+        let kind = ClientKind {
+            tls_ca: call.tls_ca.map(str::to_owned),
+            connect_ms: call.connect.as_millis() as u64,
+        };
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients.get(&kind) {
             return Ok(client.clone());
@@ -198,28 +202,34 @@ impl Outbound {
         if clients.len() >= CLIENTS_MAX {
             clients.clear();
         }
-        let broken = |error: reqwest::Error| {
-            SourceError::new(Code::DefinitionBroken).with_detail(error.without_url().to_string())
-        };
+        let client = self.builder(&kind)?.build().map_err(|error| broken(&error))?;
+        clients.insert(kind, client.clone());
+        Ok(client)
+    }
+
+    fn builder(&self, kind: &ClientKind) -> Result<reqwest::ClientBuilder, SourceError> {
         let certificates = match &kind.tls_ca {
-            Some(pem) => reqwest::Certificate::from_pem_bundle(pem.as_bytes()).map_err(broken)?,
+            Some(pem) => {
+                reqwest::Certificate::from_pem_bundle(pem.as_bytes()).map_err(|error| broken(&error))?
+            }
             None => Vec::new(),
         };
-        let client = reqwest::Client::builder()
+        Ok(reqwest::Client::builder()
             .dns_resolver(GuardedResolver::new(Arc::clone(&self.policy), self.lookup))
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
             .no_proxy()
             .tls_certs_merge(certificates)
-            .connect_timeout(call.connect)
+            .connect_timeout(Duration::from_millis(kind.connect_ms))
             .pool_max_idle_per_host(self.requests_per_server)
             .pool_idle_timeout(Duration::from_secs(30))
-            .user_agent(concat!("Gatepost/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(broken)?;
-        clients.insert(kind, client.clone());
-        Ok(client)
+            .user_agent(concat!("Gatepost/", env!("CARGO_PKG_VERSION"))))
     }
+}
+
+fn broken(error: &reqwest::Error) -> SourceError {
+    let words = causes_of(error).map(ToString::to_string).collect::<Vec<_>>().join(": ");
+    SourceError::new(Code::DefinitionBroken).with_detail(words)
 }
 
 /// Makes the request and those that redirects ask for.

@@ -8,13 +8,13 @@ use std::fmt::Display;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use gatepost_sources::datum::Datum;
 use gatepost_sources::definition::{ColumnType, RestSource};
-use gatepost_sources::error::{SourceError, Stage};
+use gatepost_sources::error::{Code, SourceError, Stage};
 use gatepost_sources::filter::Wanted;
 use gatepost_sources::paging::Window;
 use gatepost_sources::token::Warning;
@@ -157,22 +157,36 @@ fn find(place: &Place, schema: &str, source: &str) -> anyhow::Result<(App, Arc<R
 
 impl Test {
     async fn run(&self, app: &App, source: &Arc<RestSource>) -> anyhow::Result<()> {
-        let ready = step(1, "definition", app.ready_source(source, 0))?;
+        let ready = step(0, "definition", app.ready_source(source, 0))?;
         let name = ready.sign_in.as_ref().map_or("nobody", |sign_in| sign_in.credential.name.as_str());
         passed(
-            1,
+            0,
             "definition",
             format_args!("{} as {name}, parameters and secret are there", ready.base_url),
         )?;
-        let url = gatepost_sources::address::join(&ready.server.base_url, &source.path);
-        let judged = ready.sign_in.as_ref().map_or(Ok(()), |sign_in| {
-            let url = url.parse().map_err(|_| gatepost_sources::error::Code::DefinitionBroken)?;
-            app.outbound.judge(&url, &sign_in.valid_for)
-        });
-        step(2, "policy", judged)?;
-        passed(2, "policy", format_args!("{url} may be called"))?;
+        self.reach(app, &ready).await?;
         self.token(app, &ready).await?;
         self.call(app, ready).await
+    }
+
+    /// Where the API is, whether it may be called, and whether a connection can be made.
+    async fn reach(&self, app: &App, ready: &ReadySource) -> anyhow::Result<()> {
+        let within = Duration::from_millis(ready.source.timeout.connect_ms);
+        let url = gatepost_sources::address::join(&ready.server.base_url, &ready.source.path);
+        let url = url.parse().map_err(|_| SourceError::new(Code::DefinitionBroken));
+        let url: reqwest::Url = step(1, "dns", url)?;
+        let judged =
+            ready.sign_in.as_ref().map_or(Ok(()), |sign_in| app.outbound.judge(&url, &sign_in.valid_for));
+        step(1, "dns", judged)?;
+        let found = step(1, "dns", app.outbound.resolve(&url, within).await)?;
+        let addresses: Vec<_> = found.addresses().iter().map(ToString::to_string).collect();
+        let ms = found.elapsed().as_millis();
+        passed(1, "dns", format_args!("{} in {ms} ms; {url} may be called", addresses.join(", ")))?;
+        let tls_ca = ready.server.tls_ca.as_deref();
+        let connected = app.outbound.connect(&found, tls_ca, within).await;
+        let ms = step(2, "connect", connected)?.as_millis();
+        let how = if url.scheme() == "https" { "with TLS" } else { "plain HTTP" };
+        passed(2, "connect", format_args!("{how} in {ms} ms"))
     }
 
     async fn token(&self, app: &App, ready: &ReadySource) -> anyhow::Result<()> {
@@ -193,6 +207,7 @@ impl Test {
         let window = Window { offset: 0, limit: Some(5) };
         let again = ready.source.rows.has_sql().then(|| ready.clone());
         let mut fetch = step(4, "call", app.fetch(ready, &self.named.parameters, window))?;
+        let begun = Instant::now();
         let page = match fetch.next_page().await {
             Ok(page) => page.unwrap_or_default(),
             Err(error) => {
@@ -206,7 +221,8 @@ impl Test {
         };
         passed(4, "call", called(&fetch))?;
         let columns: Vec<String> = fetch.columns().map(|(name, _)| name.to_owned()).collect();
-        passed(5, "rows", format_args!("{} read, columns {}", page.len(), columns.join(", ")))?;
+        let ms = begun.elapsed().saturating_sub(fetch.facts().last_answer).as_millis();
+        passed(5, "rows", format_args!("{} read in {ms} ms, columns {}", page.len(), columns.join(", ")))?;
         let report = fetch.report();
         for (column, count) in &report.mismatches {
             say(format_args!("           {count} values do not fit column {column} and became NULL"))?;
@@ -239,7 +255,7 @@ impl Test {
 fn called(fetch: &Fetch) -> String {
     let facts = fetch.facts();
     format!(
-        "status {}, {} ms, {} bytes, {} requests",
+        "status {}, {} ms, {} bytes, requests: {}",
         facts.status.unwrap_or_default(),
         facts.last_answer.as_millis(),
         facts.bytes,

@@ -1,6 +1,7 @@
 //! Calls to servers that misbehave, and calls that must not be made.
 
 mod fetching;
+mod look;
 
 use std::io::Write as _;
 use std::sync::Arc;

@@ -196,9 +196,14 @@ async fn terminal_shows_the_steps_and_the_rows() {
     let intranet = Intranet::start(CONFIG).await;
     let (code, shown) = intranet.source(&["test", "hr_employees"]);
     assert_eq!(code, Some(0), "{shown}");
-    for line in
-        ["1 definition ok", "2 policy     ok", "3 token      ok", "4 call       ok", "5 rows       ok"]
-    {
+    for line in [
+        "0 definition ok",
+        "1 dns        ok",
+        "2 connect    ok",
+        "3 token      ok",
+        "4 call       ok",
+        "5 rows       ok",
+    ] {
         assert!(shown.contains(line), "{line}: {shown}");
     }
     let (code, json) = intranet.source(&["rows", "hr_employees", "--format", "json", "--limit", "2"]);
@@ -233,7 +238,7 @@ async fn what_the_operator_does_not_allow_is_not_called() {
     assert!(response.text().await.unwrap().contains("egress_denied"));
     let (code, shown) = intranet.source(&["test", "hr_employees"]);
     assert_eq!(code, Some(1));
-    assert!(shown.contains("2 policy     FAILED") && shown.contains("egress.allow_loopback"), "{shown}");
+    assert!(shown.contains("1 dns        FAILED") && shown.contains("egress.allow_loopback"), "{shown}");
 }
 
 /// A secret that the operator keeps goes where the operator says, and not where a definition says.
