@@ -1,23 +1,18 @@
 //! Privileges, roles and public entries: who gets in without a token, and which locks nobody opens.
 
-use std::collections::BTreeMap;
-
-use gatepost_rest::access::{Admission, Principal, RequestMethod, Verdict};
-use gatepost_rest::definition::{Id, Method, Privilege, PublicEntry, Template};
-use gatepost_rest::path::RequestPath;
-use gatepost_rest::pattern::Pattern;
+use gatepost_rest::definition::{Id, Method, Privilege, PublicEntry};
 use gatepost_store::catalog::Catalog;
 
+use super::routes::{Route, routes};
 use super::{Finding, Scope, Severity, literal, some_of};
 use crate::app::published::PublishedSchema;
 
 pub(super) fn look(scope: Scope<'_>, catalog: &Catalog, schema: &PublishedSchema) -> Vec<Finding> {
-    let open = Open::of(scope, catalog, schema);
+    let mut open = routes(catalog, &schema.schema, &schema.rules);
+    open.retain(Route::is_public);
     let mut found: Vec<Finding> =
         catalog.public_entries_of(scope.id).map(|entry| public_entry(scope, entry, &open)).collect();
-    if !open.uncovered.is_empty() {
-        found.push(uncovered(scope, &open));
-    }
+    found.extend(uncovered(scope, &open));
     found.extend(narrower(scope, schema));
     found.extend(
         catalog.privileges_of(scope.id).filter_map(|privilege| opened_by_nobody(scope, catalog, privilege)),
@@ -34,66 +29,9 @@ pub(super) fn look(scope: Scope<'_>, catalog: &Catalog, schema: &PublishedSchema
     found
 }
 
-/// What can be reached without a token.
-struct Open {
-    /// Handlers and rows of sources, by the public entry that can open them.
-    by_entry: BTreeMap<Id, Vec<String>>,
-    /// Those that nothing covers, where that opens them.
-    uncovered: Vec<String>,
-}
-
-impl Open {
-    fn of(scope: Scope<'_>, catalog: &Catalog, schema: &PublishedSchema) -> Self {
-        let mut open = Self { by_entry: BTreeMap::new(), uncovered: Vec::new() };
-        for module in schema.modules().iter().filter(|module| module.published) {
-            for template in &module.templates {
-                open.add_template(schema, &module.base_path, template);
-            }
-        }
-        for source in catalog.rest_sources_of(scope.id) {
-            open.add_source(schema, &source.name);
-        }
-        open
-    }
-
-    fn add_template(&mut self, schema: &PublishedSchema, base_path: &str, template: &Template) {
-        // A template whose pattern cannot be read answers nothing.
-        let Ok(pattern) = Pattern::parse(&template.pattern) else { return };
-        let locks = schema.rules.locks_of_template(base_path, &pattern);
-        if !locks.may_be_public() {
-            return;
-        }
-        for handler in &template.handlers {
-            let route = format!("{} {base_path}{}", handler.method.as_str(), template.pattern);
-            let mut by_nothing = true;
-            for entry in locks.public_entries(handler.method) {
-                by_nothing = false;
-                self.by_entry.entry(entry).or_default().push(route.clone());
-            }
-            if by_nothing && locks.open_if_uncovered() {
-                self.uncovered.push(route);
-            }
-        }
-    }
-
-    /// Rows of a source are judged as any request is.
-    fn add_source(&mut self, schema: &PublishedSchema, name: &str) {
-        let path = format!("/{}/sources/{name}/", schema.schema.alias);
-        let Ok(path) = RequestPath::parse(&path) else { return };
-        let method = RequestMethod::Handler(Method::Get);
-        let route = format!("GET /sources/{name}/");
-        match schema.rules.decide(None, path.below(1), method, &Principal::Anonymous, &mut ()) {
-            Verdict::Allow(Admission::Public { entry }) => {
-                self.by_entry.entry(entry).or_default().push(route);
-            }
-            Verdict::Allow(_) => self.uncovered.push(route),
-            Verdict::Refuse(_) => {}
-        }
-    }
-}
-
-fn public_entry(scope: Scope<'_>, entry: &PublicEntry, open: &Open) -> Finding {
-    let routes = open.by_entry.get(&entry.id).cloned().unwrap_or_default();
+fn public_entry(scope: Scope<'_>, entry: &PublicEntry, open: &[Route]) -> Finding {
+    let opened = open.iter().filter(|route| route.entries.contains(&entry.id));
+    let routes: Vec<String> = opened.map(|route| route.name.clone()).collect();
     let names: Vec<&str> = entry.methods.iter().map(|method| method.as_str()).collect();
     let writes = entry.methods.iter().any(|method| *method != Method::Get);
     let (severity, check) = match (routes.is_empty(), writes) {
@@ -111,16 +49,18 @@ fn public_entry(scope: Scope<'_>, entry: &PublicEntry, open: &Open) -> Finding {
     Finding { why, evidence: some_of(routes), fix, ..scope.finding(severity, check, object) }
 }
 
-fn uncovered(scope: Scope<'_>, open: &Open) -> Finding {
-    Finding {
+fn uncovered(scope: Scope<'_>, open: &[Route]) -> Option<Finding> {
+    let uncovered = open.iter().filter(|route| route.uncovered);
+    let routes: Vec<String> = uncovered.map(|route| route.name.clone()).collect();
+    (!routes.is_empty()).then(|| Finding {
         why: "neither a privilege nor a public entry covers these, and `access.unprotected` is \"public\": \
               anybody may call them"
             .to_owned(),
-        evidence: some_of(open.uncovered.clone()),
+        evidence: some_of(routes),
         fix: "cover them by privileges (ORDS.DEFINE_PRIVILEGE), then set access.unprotected = \"refuse\""
             .to_owned(),
         ..scope.finding(Severity::OpenDoor, "unprotected", "handlers without a lock".to_owned())
-    }
+    })
 }
 
 fn narrower<'a>(scope: Scope<'a>, schema: &'a PublishedSchema) -> impl Iterator<Item = Finding> + 'a {

@@ -5,6 +5,7 @@ mod clients;
 mod configuration;
 mod locks;
 pub mod reach;
+mod routes;
 #[cfg(test)]
 mod tests;
 

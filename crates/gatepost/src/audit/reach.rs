@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
-use gatepost_rest::access::{AccessRules, Admission, Principal, RequestMethod, Unprotected, Verdict};
-use gatepost_rest::definition::{Id, Method, Module, Schema};
-use gatepost_rest::path::RequestPath;
-use gatepost_rest::pattern::Pattern;
+use gatepost_rest::access::{AccessRules, Unprotected};
+use gatepost_rest::definition::{Id, Schema};
 use gatepost_store::catalog::Catalog;
 
+use super::routes::routes;
 use crate::app::principals::Principals;
 
 /// Who calls.
@@ -62,20 +61,18 @@ impl Reach {
         if !schema.enabled {
             return reach;
         }
-        let modules: Vec<_> = catalog.modules_of(schema.id).cloned().collect();
         let rules = AccessRules::build(
             schema.id,
-            &modules,
+            &catalog.modules_of(schema.id).cloned().collect::<Vec<_>>(),
             &catalog.privileges_of(schema.id).cloned().collect::<Vec<_>>(),
             &catalog.roles_of(schema.id).cloned().collect::<Vec<_>>(),
             &catalog.public_entries_of(schema.id).cloned().collect::<Vec<_>>(),
             unprotected,
         );
-        for module in modules.iter().filter(|module| module.published) {
-            reach.add_module(&rules, module);
-        }
-        for source in catalog.rest_sources_of(schema.id) {
-            reach.add_source(&rules, schema, &source.name);
+        for route in routes(catalog, schema, &rules) {
+            let doors =
+                Doors { public: route.is_public(), privileges: route.privileges.into_iter().collect() };
+            reach.routes.insert(route.name, doors);
         }
         let principals = Principals::build(catalog, &Principals::default());
         for client in catalog.clients_of(schema.id).filter(|client| client.enabled) {
@@ -85,33 +82,6 @@ impl Reach {
             }
         }
         reach
-    }
-
-    fn add_module(&mut self, rules: &AccessRules, module: &Module) {
-        for template in &module.templates {
-            // A template whose pattern cannot be read answers nothing.
-            let Ok(pattern) = Pattern::parse(&template.pattern) else { continue };
-            let locks = rules.locks_of_template(&module.base_path, &pattern);
-            for handler in &template.handlers {
-                let opened =
-                    locks.open_if_uncovered() || locks.public_entries(handler.method).next().is_some();
-                let doors = Doors {
-                    public: locks.may_be_public() && opened,
-                    privileges: locks.privileges().collect(),
-                };
-                let route = format!("{} {}{}", handler.method.as_str(), module.base_path, template.pattern);
-                self.routes.insert(route, doors);
-            }
-        }
-    }
-
-    fn add_source(&mut self, rules: &AccessRules, schema: &Schema, name: &str) {
-        let Ok(path) = RequestPath::parse(&format!("/{}/sources/{name}/", schema.alias)) else { return };
-        let method = RequestMethod::Handler(Method::Get);
-        let verdict = rules.decide(None, path.below(1), method, &Principal::Anonymous, &mut ());
-        let public = matches!(verdict, Verdict::Allow(Admission::Public { .. } | Admission::Unprotected));
-        let doors = Doors { public, privileges: rules.privileges_of(path.below(1)).into_iter().collect() };
-        self.routes.insert(format!("GET /sources/{name}/"), doors);
     }
 
     fn callers(&self, doors: &Doors) -> BTreeSet<Who> {

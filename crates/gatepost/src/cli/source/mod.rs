@@ -65,6 +65,13 @@ struct Named {
     /// The source.
     #[arg(value_name = "SOURCE")]
     source: String,
+}
+
+/// A source that is called.
+#[derive(Debug, Args)]
+struct Called {
+    #[command(flatten)]
+    named: Named,
     /// A parameter of the source; may be given several times.
     #[arg(short, long = "param", value_name = "NAME=VALUE", value_parser = parse_parameter)]
     parameters: Vec<(String, String)>,
@@ -75,7 +82,7 @@ struct Named {
   gatepost source test hr_employees --schema intranet --data gatepost-demo")]
 struct Test {
     #[command(flatten)]
-    named: Named,
+    called: Called,
 }
 
 #[derive(Debug, Args)]
@@ -83,7 +90,7 @@ struct Test {
   gatepost source rows hr_employees --schema intranet --data gatepost-demo --format csv > employees.csv")]
 struct Rows {
     #[command(flatten)]
-    named: Named,
+    called: Called,
     /// How rows are printed.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -116,11 +123,11 @@ impl Source {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         match self.action {
             Action::Test(test) => {
-                let (app, source) = test.named.find()?;
+                let (app, source) = test.called.named.find()?;
                 runtime.block_on(test.run(&app, &source))
             }
             Action::Rows(rows) => {
-                let (app, source) = rows.named.find()?;
+                let (app, source) = rows.called.named.find()?;
                 runtime.block_on(rows.run(&app, &source))
             }
             Action::Discover(discover) => discover.run(&runtime),
@@ -206,7 +213,7 @@ impl Test {
     async fn call(&self, app: &App, ready: ReadySource) -> anyhow::Result<()> {
         let window = Window { offset: 0, limit: Some(5) };
         let again = ready.source.rows.has_sql().then(|| ready.clone());
-        let mut fetch = step(4, "call", app.fetch(ready, &self.named.parameters, window))?;
+        let mut fetch = step(4, "call", app.fetch(ready, &self.called.parameters, window))?;
         let begun = Instant::now();
         let page = match fetch.next_page().await {
             Ok(page) => page.unwrap_or_default(),
@@ -246,7 +253,7 @@ impl Test {
 impl Test {
     /// What the definition makes of the rows.
     async fn sql(&self, app: &App, ready: ReadySource, window: Window) -> anyhow::Result<()> {
-        let rows = step(6, "sql", app.source_rows(ready, &wanted(&self.named, window)).await)?;
+        let rows = step(6, "sql", app.source_rows(ready, &wanted(&self.called, window)).await)?;
         let columns: Vec<_> = rows.columns.iter().map(|(name, _)| name.as_str()).collect();
         passed(6, "sql", format_args!("{} rows, columns {}", rows.rows.len(), columns.join(", ")))
     }
@@ -306,7 +313,7 @@ impl Rows {
             return self.run_with_sql(app, ready, window).await;
         }
         let mut fetch =
-            app.fetch(ready, &self.named.parameters, window).map_err(|error| explained(&error))?;
+            app.fetch(ready, &self.called.parameters, window).map_err(|error| explained(&error))?;
         let mut out = self.out()?;
         let columns: Vec<(String, ColumnType)> =
             fetch.columns().map(|(name, kind)| (name.to_owned(), kind)).collect();
@@ -323,7 +330,7 @@ impl Rows {
 
     /// SQL is about all rows: they are printed when it is done.
     async fn run_with_sql(&self, app: &App, ready: ReadySource, window: Window) -> anyhow::Result<()> {
-        let wanted = wanted(&self.named, window);
+        let wanted = wanted(&self.called, window);
         let rows = app.source_rows(ready, &wanted).await.map_err(|error| explained(&error))?;
         let mut out = self.out()?;
         let mut printer =
@@ -348,9 +355,9 @@ impl Rows {
 }
 
 /// New rows, as the definition has them.
-fn wanted(named: &Named, window: Window) -> RowsWanted {
+fn wanted(called: &Called, window: Window) -> RowsWanted {
     let rows = Wanted { window, ..Wanted::default() };
-    RowsWanted { parameters: named.parameters.clone(), rows, fresh: true, ..RowsWanted::default() }
+    RowsWanted { parameters: called.parameters.clone(), rows, fresh: true, ..RowsWanted::default() }
 }
 
 /// Says what is missing of the rows that were printed.

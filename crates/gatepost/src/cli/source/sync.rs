@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 
 use super::super::terminal::{Unwritten, say, tell, tell_in_place};
 use super::super::{Place, table};
-use super::{Format, explained, find};
+use super::{Format, Named, explained};
 use crate::app::App;
 use crate::app::clock::rfc3339;
 use crate::app::synchronize::{SyncFailure, SyncProgress, SyncRequest};
@@ -29,13 +29,7 @@ The table shows all of a run or nothing of it. A run that was interrupted can be
 where it was if the API pages by row numbers.")]
 pub(super) struct Sync {
     #[command(flatten)]
-    place: Place,
-    /// The schema that the source belongs to.
-    #[arg(long, value_name = "NAME")]
-    schema: String,
-    /// The source.
-    #[arg(value_name = "SOURCE")]
-    source: String,
+    named: Named,
     /// Fetch everything, whatever the cursor says.
     #[arg(long)]
     full: bool,
@@ -46,7 +40,7 @@ pub(super) struct Sync {
 
 impl Sync {
     pub(super) fn run(self, runtime: &Handle) -> anyhow::Result<()> {
-        let (app, source) = find(&self.place, &self.schema, &self.source)?;
+        let (app, source) = self.named.find()?;
         if source.sync.is_none() {
             bail!("REST source {} has no `sync` in its definition: no table is named", source.name);
         }

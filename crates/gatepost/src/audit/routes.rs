@@ -1,0 +1,77 @@
+//! What a schema publishes and what can open it, found with the rules that requests are judged by.
+
+use std::sync::Arc;
+
+use gatepost_rest::access::{AccessRules, Admission, Principal, RequestMethod, Verdict};
+use gatepost_rest::definition::{Id, Method, Module, Schema, Template};
+use gatepost_rest::path::RequestPath;
+use gatepost_rest::pattern::Pattern;
+use gatepost_store::catalog::Catalog;
+
+/// A handler, or the rows of a REST source. Some of its paths may be closed by narrower locks.
+#[derive(Debug, Default)]
+pub(super) struct Route {
+    /// The method and the path below the alias, with its parameters: `GET /hr/employees/:id`.
+    pub(super) name: String,
+    /// The public entries that open it.
+    pub(super) entries: Vec<Id>,
+    /// Whether it is open because nothing covers it.
+    pub(super) uncovered: bool,
+    /// The privileges that lock it.
+    pub(super) privileges: Vec<Id>,
+}
+
+impl Route {
+    /// Whether somebody without a token gets in.
+    pub(super) fn is_public(&self) -> bool {
+        self.uncovered || !self.entries.is_empty()
+    }
+}
+
+/// Everything that a schema of the catalog publishes.
+pub(super) fn routes(catalog: &Catalog, schema: &Schema, rules: &AccessRules) -> Vec<Route> {
+    let modules = catalog.modules_of(schema.id).filter(|module| module.published);
+    let mut found: Vec<Route> = modules.flat_map(|module| of_module(rules, module)).collect();
+    found.extend(
+        catalog.rest_sources_of(schema.id).filter_map(|source| of_source(rules, schema, &source.name)),
+    );
+    found
+}
+
+fn of_module(rules: &AccessRules, module: &Arc<Module>) -> Vec<Route> {
+    module.templates.iter().flat_map(|template| of_template(rules, &module.base_path, template)).collect()
+}
+
+fn of_template(rules: &AccessRules, base_path: &str, template: &Template) -> Vec<Route> {
+    // A template whose pattern cannot be read answers nothing.
+    let Ok(pattern) = Pattern::parse(&template.pattern) else { return Vec::new() };
+    let locks = rules.locks_of_template(base_path, &pattern);
+    let of_handler = |method: Method| {
+        let entries: Vec<Id> =
+            if locks.may_be_public() { locks.public_entries(method).collect() } else { Vec::new() };
+        Route {
+            name: format!("{} {base_path}{}", method.as_str(), template.pattern),
+            uncovered: locks.may_be_public() && entries.is_empty() && locks.open_if_uncovered(),
+            entries,
+            privileges: locks.privileges().collect(),
+        }
+    };
+    template.handlers.iter().map(|handler| of_handler(handler.method)).collect()
+}
+
+/// Rows of a source are judged by their path, as requests for them are.
+fn of_source(rules: &AccessRules, schema: &Schema, name: &str) -> Option<Route> {
+    let path = RequestPath::parse(&format!("/{}/sources/{name}/", schema.alias)).ok()?;
+    let path = path.below(1);
+    let route = Route {
+        name: format!("GET /sources/{name}/"),
+        privileges: rules.privileges_of(path),
+        ..Route::default()
+    };
+    let method = RequestMethod::Handler(Method::Get);
+    Some(match rules.decide(None, path, method, &Principal::Anonymous, &mut ()) {
+        Verdict::Allow(Admission::Public { entry }) => Route { entries: vec![entry], ..route },
+        Verdict::Allow(_) => Route { uncovered: true, ..route },
+        Verdict::Refuse(_) => route,
+    })
+}
