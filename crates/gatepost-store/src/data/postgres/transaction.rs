@@ -262,6 +262,9 @@ pub(super) fn send(client: &Client, text: &str) -> Result<SimpleQueryStream, Err
 }
 
 /// Sends the opening, a statement and the closing in one go; ready with the first answer of the statement.
+///
+/// The driver hands out answers in order and holds few of them: whoever waits for those of the statement must take those
+/// of the opening as they come, or neither ever arrives. (They can come in many pieces, through a pooler for one.)
 pub(super) async fn open(
     connection: &Connection,
     opening: Option<&Opening>,
@@ -269,37 +272,38 @@ pub(super) async fn open(
     closing: Closing,
 ) -> Result<Opened, Refused> {
     let client = &connection.client;
-    let begin = opening.map(|opening| send(client, &opening.text)).transpose().map_err(Refused::Statement)?;
+    let sent = opening.map(|opening| send(client, &opening.text)).transpose().map_err(Refused::Statement)?;
     let identity = opening.and_then(|opening| opening.identity.as_ref());
+    let mut begun = pin!(maybe_done(async {
+        match sent {
+            Some(answers) => drain(answers).await,
+            None => Ok(()),
+        }
+    }));
     let mut introduced = pin!(maybe_done(async {
         match identity {
-            Some(identity) => identity.send(client).await.map(Some),
-            None => Ok(None),
+            Some(identity) => drain(identity.send(client).await?).await,
+            None => Ok(()),
         }
     }));
     let mut query = pin!(maybe_done(ready.send(client)));
     let mut end = None;
-    let rows = poll_fn(|context| {
+    poll_fn(|context| {
         // A future sends when it is first polled, so the order here is the order on the wire.
-        let greeted = introduced.as_mut().poll(context);
+        let opened = [begun.as_mut().poll(context), introduced.as_mut().poll(context)];
         let answered = query.as_mut().poll(context);
         if end.is_none() {
             end = Some(connection.close(closing));
         }
-        if greeted.is_pending() || answered.is_pending() {
-            return Poll::Pending;
-        }
-        Poll::Ready(query.as_mut().take_output())
+        let is_over = answered.is_ready() && opened.iter().all(Poll::is_ready);
+        if is_over { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
-    if let Some(begin) = begin {
-        drain(begin).await.map_err(not_opened).map_err(Refused::Opening)?;
-    }
-    if let Some(Err(error)) = introduced.take_output() {
-        return Err(Refused::Opening(not_opened(error)));
+    for outcome in [begun.take_output(), introduced.take_output()].into_iter().flatten() {
+        outcome.map_err(not_opened).map_err(Refused::Opening)?;
     }
     let closed = || Refused::Opening(Failed::Own(ExecuteError::Stopped));
-    let rows = rows.ok_or_else(closed)?.map_err(Refused::Statement)?;
+    let rows = query.take_output().ok_or_else(closed)?.map_err(Refused::Statement)?;
     let end = end.ok_or_else(closed)?.map_err(Refused::Statement)?;
     let unseen = ready.statement.is_none().then(|| Arc::clone(&ready.resolved));
     Ok(Opened { rows: Box::pin(rows), end, unseen })

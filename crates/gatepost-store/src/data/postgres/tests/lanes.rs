@@ -336,3 +336,51 @@ async fn a_schema_that_is_full_leaves_its_neighbour_alone() {
     });
     assert!(took < Duration::from_millis(900), "{took:?}");
 }
+
+/// A port that leads to a server's and lets its answers through byte by byte.
+fn dribbling(server: u16) -> u16 {
+    use std::io::{Read as _, Write as _};
+    use std::net::{TcpListener, TcpStream};
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().map_while(Result::ok) {
+            let mut server = TcpStream::connect(("127.0.0.1", server)).unwrap();
+            client.set_nodelay(true).unwrap();
+            let (mut asks, mut takes) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut asks, &mut takes));
+            std::thread::spawn(move || {
+                let mut byte = [0];
+                while server.read(&mut byte).is_ok_and(|count| count == 1) && client.write_all(&byte).is_ok()
+                {
+                    std::thread::sleep(Duration::from_micros(100));
+                }
+            });
+        }
+    });
+    port
+}
+
+/// The answers of a transaction's opening fill what the driver holds of them, when they come in pieces.
+#[tokio::test]
+async fn answers_that_come_in_pieces_hold_nothing_up() {
+    let cluster = tokio::task::spawn_blocking(cluster).await.unwrap();
+    let (from, to) = (format!(":{}/", cluster.port), format!(":{}/", dribbling(cluster.port)));
+    let fixture = Fixture::with("create table t (n int)", |options| {
+        options.pgbouncer = true;
+        options.row_level_security = true;
+        for url in [&mut options.reader_url, &mut options.writer_url, &mut options.owner_url] {
+            *url = url.replace(&from, &to);
+        }
+    })
+    .await
+    .patient();
+    for n in 1..=3 {
+        let source = post(&format!("insert into t values ({n})"));
+        fixture.store.execute(request(&source, ""), limits_ms(120_000)).await.unwrap();
+    }
+    let source = get(SourceType::QueryOneRow, "select count(*) as n from t");
+    let reply = fixture.store.execute(request(&source, ""), limits_ms(120_000)).await.unwrap();
+    assert_eq!(body(reply), "{\"n\":3}");
+}
