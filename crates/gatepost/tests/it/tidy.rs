@@ -40,6 +40,7 @@ const LEAVES: [(&str, &[&str]); 4] = [
         &[
             "base64",
             "bytes",
+            "cronexpr",
             "http",
             "jiff",
             "percent-encoding",
