@@ -13,6 +13,7 @@ mod nodes;
 mod oauth;
 mod on_postgres;
 mod outage;
+mod people;
 mod pgbouncer;
 mod postgres;
 mod process;
