@@ -5,6 +5,7 @@ mod backend;
 mod balancer;
 mod cli;
 mod client;
+mod console;
 mod folder;
 mod hidden;
 mod holder;
