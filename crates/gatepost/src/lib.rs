@@ -6,7 +6,7 @@ pub mod app;
 pub mod audit;
 pub mod cli;
 pub mod config;
-mod console;
+pub mod console;
 pub mod error;
 pub mod http;
 pub mod outbound;

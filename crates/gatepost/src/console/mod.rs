@@ -37,7 +37,7 @@ use refused::Refused;
 use signed_in::SignedIn;
 
 /// Where the console is.
-pub(crate) const PATH: &str = "/console/";
+pub const PATH: &str = "/console/";
 
 /// Where its files are, and the only place that scripts may come from.
 const ASSETS_PATH: &str = "/console/assets/";
