@@ -139,7 +139,10 @@ fn closes_at_the_end(tokens: &[Token]) -> bool {
 mod tests {
     use super::*;
 
-    fn kinds(text: &str) -> Vec<(String, Vec<(Option<String>, &str, WrittenValue)>)> {
+    /// A call's full name, and of each argument the parameter, the text and the kind.
+    type Found<'t> = (String, Vec<(Option<String>, &'t str, WrittenValue)>);
+
+    fn kinds(text: &str) -> Vec<Found<'_>> {
         let found = WrittenCalls::read(text).unwrap();
         let argument = |it: WrittenArgument| (it.name, &text[it.range], it.kind);
         let call = |call: WrittenCall| {
