@@ -4,6 +4,7 @@
 //! in what other processes committed, and notices replaced files. Requests read the snapshot and nothing else.
 
 pub mod clock;
+mod console;
 mod generations;
 mod high_water;
 mod hosts;

@@ -28,6 +28,7 @@ use crate::app::key_file::write_private;
 use crate::app::people::{By, PeopleError};
 use crate::app::{App, Open};
 use crate::config::CONFIG_FILE;
+use crate::console::Console;
 use crate::script::{self, Event, ScriptOptions};
 
 pub(super) const SCHEMA: &str = "hr";
@@ -148,8 +149,9 @@ impl Demo {
         ];
         let sources = demo_sources::make(&app, known.as_ref().map(|known| &known.source_client_secret))?;
         let password = administrator(&app, known.as_ref().map(|known| &known.admin_password))?;
-        serve(&app, socket, |app| {
-            let description = describe(app, secrets, sources, password)?;
+        serve(&app, socket, |app, console| {
+            let console_url = console.map(Console::url).unwrap_or_default();
+            let description = describe(app, secrets, sources, password, console_url)?;
             write_private(&file, &serde_json::to_vec_pretty(&description)?)
                 .with_context(|| file.display().to_string())?;
             print(&description, &file);
@@ -314,6 +316,7 @@ fn describe(
     secrets: [String; 2],
     sources: Sources,
     admin_password: String,
+    console_url: String,
 ) -> anyhow::Result<Description> {
     let base_url = app.issuer(SCHEMA);
     let snapshot = app.snapshot();
@@ -336,7 +339,7 @@ fn describe(
         source_token_url: sources.token_url,
         source_client_id: sources.client_id,
         source_client_secret: sources.client_secret,
-        console_url: format!("{}/console/", app.base_url),
+        console_url,
         admin_user: ADMINISTRATOR.into(),
         admin_password,
     })

@@ -45,7 +45,7 @@ pub use driver::run;
 pub use event::{
     Event, HandlerPlace, RefusedHandler, ScriptFailure, ScriptOptions, ScriptReport, WaitingHandler,
 };
-pub use export::{export, write_document};
+pub use export::{Script, boolean, export, number, optional, text, write_document};
 pub use host::ScriptHost;
 pub use packages::{PackageMember, package_members};
 pub use remembered::without_secrets;
