@@ -175,7 +175,7 @@ impl App {
             if user == *before {
                 return Ok(before);
             }
-            put(catalog, user, by.author, now_ms)
+            Ok(put(catalog, user, by.author, now_ms))
         })
     }
 
@@ -194,7 +194,7 @@ impl App {
             user.password.clone_from(&hash);
             user.password_set_on_ms = now_ms;
             user.new_generation(u64::from_le_bytes(random_bytes()));
-            put(catalog, user, by.author, now_ms)
+            Ok(put(catalog, user, by.author, now_ms))
         })
     }
 
@@ -275,12 +275,12 @@ fn find_user(catalog: &Catalog, name: &str) -> Result<Arc<User>, PeopleError> {
     catalog.user_by_name(name).cloned().ok_or_else(|| PeopleError::Unknown(name.to_owned()))
 }
 
-fn put(catalog: &mut Catalog, mut user: User, author: &str, now_ms: i64) -> Result<Arc<User>, PeopleError> {
+fn put(catalog: &mut Catalog, mut user: User, author: &str, now_ms: i64) -> Arc<User> {
     author.clone_into(&mut user.updated_by);
     user.updated_on_ms = now_ms;
     let user = Arc::new(user);
     catalog.users.insert(user.id, Arc::clone(&user));
-    Ok(user)
+    user
 }
 
 /// Who is to lose what an administrator may do must not be the last one.

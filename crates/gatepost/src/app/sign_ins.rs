@@ -174,12 +174,13 @@ impl App {
         }
         let known = self.snapshot().catalog.user_by_name(name).cloned();
         let (checked, presented) = (known.clone(), password.clone());
-        let check = move || match checked.filter(|_| presented.expose_secret().len() <= PASSWORD_BYTES_MAX) {
-            Some(user) => user.password_matches(&presented),
-            None => {
-                verify_unknown_client_slowly(&"".into());
-                false
+        let worth_it = presented.expose_secret().len() <= PASSWORD_BYTES_MAX;
+        let check = move || {
+            if let Some(user) = checked.filter(|_| worth_it) {
+                return user.password_matches(&presented);
             }
+            verify_unknown_client_slowly(&"".into());
+            false
         };
         let matches = self.slow_checks.run(check).await.map_err(|_| SignInRefused::Busy)?;
         let reason = match &known {

@@ -27,6 +27,7 @@ mod ords_types;
 mod origins;
 mod packages;
 mod refusal;
+mod remembered;
 mod remote;
 mod report;
 mod review;
@@ -47,6 +48,7 @@ pub use event::{
 pub use export::{Script, boolean, export, number, optional, text, write_document};
 pub use host::ScriptHost;
 pub use packages::{PackageMember, package_members};
+pub use remembered::without_secrets;
 pub use review::{Review, SchemaReview, review};
 
 /// A time as people and views read it: RFC 3339, UTC.

@@ -83,7 +83,7 @@ fn open(shop: &Shop, clock: Clock) -> Arc<App> {
     Arc::new(App::open(config, keys, clock, Open::Existing).unwrap())
 }
 
-fn is_wrong(refused: Result<NewSignIn, SignInRefused>) -> bool {
+fn is_wrong(refused: &Result<NewSignIn, SignInRefused>) -> bool {
     matches!(refused, Err(SignInRefused::Wrong))
 }
 
@@ -99,11 +99,11 @@ fn strangers_wrong_passwords_and_disabled_users_are_refused_alike_and_noted() {
     home.app.create_user(&new, BY).unwrap();
     let disable = UserChange { enabled: Some(false), ..UserChange::default() };
     home.app.change_user("ben", &disable, BY).unwrap();
-    assert!(is_wrong(home.sign_in("my secret typed as a name", PASSWORD)));
-    assert!(is_wrong(home.sign_in("ada", "correct horse batterz")));
-    assert!(is_wrong(home.sign_in("ada", "")));
-    assert!(is_wrong(home.sign_in("ada", &PASSWORD.repeat(1_000))));
-    assert!(is_wrong(home.sign_in("ben", PASSWORD)));
+    assert!(is_wrong(&home.sign_in("my secret typed as a name", PASSWORD)));
+    assert!(is_wrong(&home.sign_in("ada", "correct horse batterz")));
+    assert!(is_wrong(&home.sign_in("ada", "")));
+    assert!(is_wrong(&home.sign_in("ada", &PASSWORD.repeat(1_000))));
+    assert!(is_wrong(&home.sign_in("ben", PASSWORD)));
     for token in ["", "x", &"A".repeat(43), &"ü".repeat(43)] {
         assert!(!home.is_signed_in(&token.into()), "{token}");
     }
@@ -127,7 +127,7 @@ fn who_guesses_waits_whether_the_name_exists_or_not_and_nobody_else_does() {
     let home = Home::with_ada("sign-in-throttle");
     for name in ["ada", "nobody"] {
         for _ in 0..5 {
-            assert!(is_wrong(home.sign_in(name, "a wrong password")), "{name}");
+            assert!(is_wrong(&home.sign_in(name, "a wrong password")), "{name}");
         }
         let refused = home.sign_in(name, PASSWORD);
         assert!(matches!(refused, Err(SignInRefused::Throttled(1..=60))), "{name}: {refused:?}");
