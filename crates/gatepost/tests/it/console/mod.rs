@@ -145,7 +145,10 @@ impl Page {
                 "select" => {
                     let options: Vec<_> = input.select(&Selector::parse("option").unwrap()).collect();
                     let chosen = options.iter().find(|option| option.value().attr("selected").is_some());
-                    chosen.or(options.first()).and_then(|option| option.value().attr("value")).map(str::to_owned)
+                    chosen
+                        .or(options.first())
+                        .and_then(|option| option.value().attr("value"))
+                        .map(str::to_owned)
                 }
                 _ => {
                     let boxed = matches!(element.attr("type"), Some("checkbox" | "radio"));
