@@ -1,5 +1,5 @@
 //! OAuth 2 as types and rules: clients and their secrets, the token request, sealed access tokens, scopes,
-//! revocation, introspection and metadata. No network, no database, no clock and no random source: times and
+//! revocation, introspection and metadata, and the people who sign in to the console. No network, no database, no clock and no random source: times and
 //! random bytes are passed in.
 //!
 //! A token request passes through this crate in the order of RFC 6749 section 5.2: [`Form::parse`] →
@@ -21,6 +21,7 @@ pub mod scope;
 pub mod sealed_token;
 pub mod secret;
 pub mod token_request;
+pub mod user;
 
 pub use bearer::{BearerError, bearer_token};
 pub use challenge::{BasicChallenge, BearerChallenge, BearerErrorCode};
@@ -42,3 +43,4 @@ pub use secret::{
     looks_like_client_secret, new_client_id, new_client_secret, open_reveal, seal_reveal,
 };
 pub use token_request::{ClientCredentialsRequest, TokenRequest};
+pub use user::{User, UserError, UserKind};

@@ -27,6 +27,7 @@
 //! ```
 
 mod ast;
+mod calls;
 mod compiler;
 mod decimal;
 mod diagnostic;
@@ -39,6 +40,7 @@ mod script;
 mod token;
 mod value;
 
+pub use calls::{WrittenArgument, WrittenCall, WrittenCalls, WrittenValue};
 pub use diagnostic::{Diagnostic, Position};
 pub use machine::{
     Answer, Argument, BUILTINS, Call, Environment, Machine, Raised, RowsWanted, STEPS_MAX, Step,

@@ -38,8 +38,8 @@ impl std::error::Error for CopyError {}
 
 impl CatalogStore {
     /// Copies everything to a place without a catalog: definitions with their ids, clients with the verifiers of
-    /// their secrets, revocations and history. Every client gets a new generation, so that no token issued so far
-    /// is good for both catalogs.
+    /// their secrets, users with their passwords and what is theirs, revocations and history. Every client and every
+    /// user gets a new generation, so that no token issued and no sign-in made so far is good for both catalogs.
     pub fn copy_to(
         &self,
         place: &CatalogPlace,
@@ -76,6 +76,9 @@ fn with_new_generations(base: &Catalog, random: &mut dyn FnMut() -> u64) -> Cata
     let mut changed = Catalog { revision: base.revision + 1, ..base.clone() };
     for client in changed.clients.values_mut() {
         Arc::make_mut(client).new_generation(random());
+    }
+    for user in changed.users.values_mut() {
+        Arc::make_mut(user).new_generation(random());
     }
     changed
 }
@@ -132,6 +135,14 @@ fn copy_rows(
         "insert into history (revision, object_id, schema_id, kind, name, action, author, source, changed_at_ms, body)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         "iiitttttit",
+    )?;
+    // A user keeps what is the user's. Sign-ins are not taken along: they end as tokens do.
+    copy_table(
+        source,
+        target,
+        "select id, user_id, schema_id, kind, name, at_ms, body from console_item order by id",
+        "insert into console_item (id, user_id, schema_id, kind, name, at_ms, body) values ($1, $2, $3, $4, $5, $6, $7)",
+        "iiittit",
     )
 }
 

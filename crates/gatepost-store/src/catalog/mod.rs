@@ -7,6 +7,7 @@ mod copy;
 mod key_ring;
 mod object;
 mod objects;
+mod people;
 mod revocation;
 mod store;
 mod succession;
@@ -15,7 +16,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use gatepost_oauth::{Client, VaultSecret};
+use gatepost_oauth::{Client, User, VaultSecret};
 use gatepost_rest::definition::{Id, Module, Privilege, PublicEntry, Role, Schema};
 use gatepost_sources::definition::{Credential, RemoteServer, RestSource};
 
@@ -26,6 +27,7 @@ pub use crate::database::{
 pub use copy::CopyError;
 pub use object::Named;
 pub use objects::Objects;
+pub use people::{ConsoleItem, ConsoleItemKind, SignIn};
 pub use revocation::{REVOCATION_GRACE_MS, Revocations, RevokedToken, TokenId};
 pub use store::{CatalogStore, Refreshed};
 pub use succession::Seen;
@@ -57,6 +59,8 @@ pub struct Catalog {
     pub rest_sources: Objects<RestSource>,
     /// The sealed secrets of credentials.
     pub vault_secrets: Objects<VaultSecret>,
+    /// The people who sign in to the console.
+    pub users: Objects<User>,
     /// Tokens revoked one by one.
     pub revocations: Arc<Revocations>,
     /// Counts the changes of the keys, when those are in the catalog; else 0.
@@ -155,6 +159,11 @@ impl Catalog {
     /// The schema of this name (lower case).
     pub fn schema_by_name(&self, name: &str) -> Option<&Arc<Schema>> {
         self.schemas.named(0, name)
+    }
+
+    /// The user of this name.
+    pub fn user_by_name(&self, name: &str) -> Option<&Arc<User>> {
+        self.users.named(0, name)
     }
 
     /// The modules of a schema, by id.

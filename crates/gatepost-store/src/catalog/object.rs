@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use gatepost_oauth::{Client, VaultSecret};
+use gatepost_oauth::{Client, User, VaultSecret};
 use gatepost_rest::definition::{Id, Module, Privilege, PublicEntry, Role, Schema};
 use gatepost_sources::definition::{Credential, RemoteServer, RestSource};
 
@@ -19,10 +19,11 @@ pub(crate) enum ObjectKind {
     Credential,
     RestSource,
     VaultSecret,
+    User,
 }
 
 impl ObjectKind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Schema,
         Self::Module,
         Self::Role,
@@ -33,6 +34,7 @@ impl ObjectKind {
         Self::Credential,
         Self::RestSource,
         Self::VaultSecret,
+        Self::User,
     ];
 
     pub(crate) fn as_str(self) -> &'static str {
@@ -47,6 +49,7 @@ impl ObjectKind {
             Self::Credential => "credential",
             Self::RestSource => "REST source",
             Self::VaultSecret => "secret",
+            Self::User => "user",
         }
     }
 
@@ -57,7 +60,7 @@ impl ObjectKind {
 
 /// An object that is found by its name.
 pub trait Named {
-    /// The schema it belongs to; a schema belongs to 0.
+    /// The schema it belongs to; schemas and users belong to 0.
     fn schema_id(&self) -> Id;
 
     /// Unique among the objects of this kind in the schema.
@@ -145,5 +148,23 @@ impl Object for VaultSecret {
 
     fn for_history(&self) -> Self {
         Self { sealed: String::new(), ..self.clone() }
+    }
+}
+
+impl Named for User {
+    fn schema_id(&self) -> Id {
+        0
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        self.name.as_str().into()
+    }
+}
+
+impl Object for User {
+    const KIND: ObjectKind = ObjectKind::User;
+
+    fn for_history(&self) -> Self {
+        Self { password: String::new(), ..self.clone() }
     }
 }

@@ -17,7 +17,7 @@ use crate::database::{
     Access, CatalogPlace, Database, DatabaseError, Lineage, Listener, Migration, Parameter, Transaction,
 };
 
-pub(super) const MIGRATIONS: [Migration; 2] = [
+pub(super) const MIGRATIONS: [Migration; 3] = [
     Migration {
         version: 1,
         sqlite: include_str!("../../migrations/sqlite/catalog_0001.sql"),
@@ -27,6 +27,11 @@ pub(super) const MIGRATIONS: [Migration; 2] = [
         version: 2,
         sqlite: include_str!("../../migrations/sqlite/catalog_0002.sql"),
         postgres: Some(include_str!("../../migrations/postgres/catalog_0002.sql")),
+    },
+    Migration {
+        version: 3,
+        sqlite: include_str!("../../migrations/sqlite/catalog_0003.sql"),
+        postgres: Some(include_str!("../../migrations/postgres/catalog_0003.sql")),
     },
 ];
 
@@ -401,6 +406,7 @@ fn apply(catalog: &mut Catalog, kind: ObjectKind, id: Id, body: Option<&str>) ->
         ObjectKind::Credential => put(&mut catalog.credentials, id, body),
         ObjectKind::RestSource => put(&mut catalog.rest_sources, id, body),
         ObjectKind::VaultSecret => put(&mut catalog.vault_secrets, id, body),
+        ObjectKind::User => put(&mut catalog.users, id, body),
     }
 }
 
@@ -467,6 +473,7 @@ pub(super) fn edits_between(base: &Catalog, changed: &Catalog) -> Result<Vec<Edi
     compare(&mut edits, &base.credentials, &changed.credentials)?;
     compare(&mut edits, &base.rest_sources, &changed.rest_sources)?;
     compare(&mut edits, &base.vault_secrets, &changed.vault_secrets)?;
+    compare(&mut edits, &base.users, &changed.users)?;
     Ok(edits)
 }
 

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use gatepost_oauth::{Client, ClientSecret, GrantType, SealedRing, SecretVerifier};
+use gatepost_oauth::{Client, ClientSecret, GrantType, SealedRing, SecretVerifier, User, UserKind};
 use gatepost_rest::definition::{Audit, Role, Schema};
 
 use super::{
-    Catalog, CatalogPlace, CatalogStore, Change, CommitError, CopyError, DatabaseError, PlaceOptions,
-    Refreshed, RevokedToken,
+    Catalog, CatalogPlace, CatalogStore, Change, CommitError, ConsoleItem, ConsoleItemKind, CopyError,
+    DatabaseError, PlaceOptions, Refreshed, RevokedToken, SignIn,
 };
 use crate::database::{Access, Database};
 use crate::postgres;
@@ -44,6 +44,8 @@ on_both!(
     a_copy_is_whole_and_no_token_is_good_for_both,
     of_two_rings_of_the_same_revision_one_is_kept,
     a_catalog_of_the_first_version_is_brought_to_the_newest_with_what_it_holds,
+    sign_ins_are_bounded_and_end_for_their_user_only,
+    items_are_bounded_for_each_user_and_kind,
 );
 
 /// A place for a catalog, gone after the test.
@@ -241,7 +243,7 @@ fn a_catalog_of_the_first_version_is_brought_to_the_newest_with_what_it_holds(ho
     .unwrap();
     assert_eq!(old.table_version().unwrap(), 1);
     let new = home.open();
-    assert_eq!(new.table_version().unwrap(), 2);
+    assert_eq!(new.table_version().unwrap(), 3);
     let catalog = new.load().unwrap();
     assert_eq!((catalog.revision, catalog.revocations.revision, catalog.key_revision), (5, 2, 0));
     assert!(new.save_key_ring(&sealed_ring(1, "r")).unwrap());
@@ -254,6 +256,8 @@ fn history_says_who_and_what_and_keeps_no_secret(home: &Home) {
     let schema_id = *changed.schemas.keys().next().unwrap();
     let id = changed.take_id();
     changed.clients.insert(id, Arc::new(client(id, schema_id)));
+    let ada = changed.take_id();
+    changed.users.insert(ada, Arc::new(user(ada)));
     store.commit(&empty, &changed, &change()).unwrap();
     let entries = store.list_history(Some(schema_id), 10).unwrap();
     assert_eq!(entries.len(), 1);
@@ -268,7 +272,8 @@ fn history_says_who_and_what_and_keeps_no_secret(home: &Home) {
             })
         })
         .unwrap();
-    assert!(kept.contains("till"));
+    assert!(kept.contains("till") && kept.contains("ada"));
+    assert!(!kept.contains("the hash"), "{kept}");
     assert!(!kept.contains("the digest"), "{kept}");
 }
 
@@ -325,7 +330,7 @@ fn a_catalog_that_is_not_there_is_not_made_by_looking(home: &Home) {
         }
     });
     assert_eq!(home.open().key_fingerprint().unwrap(), "f");
-    assert_eq!(home.open().table_version().unwrap(), 2);
+    assert_eq!(home.open().table_version().unwrap(), 3);
 }
 
 fn a_copy_is_whole_and_no_token_is_good_for_both(home: &Home) {
@@ -335,7 +340,12 @@ fn a_copy_is_whole_and_no_token_is_good_for_both(home: &Home) {
     let schema_id = *changed.schemas.keys().next().unwrap();
     let id = changed.take_id();
     changed.clients.insert(id, Arc::new(client(id, schema_id)));
+    let ada = changed.take_id();
+    changed.users.insert(ada, Arc::new(user(ada)));
     let base = store.commit(&empty, &changed, &change()).unwrap();
+    store.add_sign_in(&sign_in("s", ada, 1_000)).unwrap();
+    let saved = item(7, ada, ConsoleItemKind::SavedSql, "totals");
+    store.put_console_item(&saved).unwrap();
     store.revoke_token(&[1; 16], RevokedToken { client: id, expires_ms: i64::MAX }).unwrap();
     assert!(store.save_key_ring(&sealed_ring(1, "r")).unwrap());
 
@@ -346,16 +356,77 @@ fn a_copy_is_whole_and_no_token_is_good_for_both(home: &Home) {
         assert_eq!((copied.next_id, copied.revocations.len()), (base.next_id, 1));
         let expected = Client { generation: 77, ..base.clients[&id].as_ref().clone() };
         assert_eq!(*copied.clients[&id], expected);
+        assert_eq!(*copied.users[&ada], User { generation: 77, ..base.users[&ada].as_ref().clone() });
+        assert_eq!(copy.list_sign_ins(ada).unwrap(), []);
+        assert_eq!(
+            copy.list_console_items(saved.kind, None, None).unwrap().as_slice(),
+            std::slice::from_ref(&saved)
+        );
         assert_eq!(copy.key_fingerprint().unwrap(), "f");
         assert_eq!((copied.key_revision, copy.key_ring().unwrap()), (1, Some(sealed_ring(1, "r"))));
         assert!(copied.revision > base.revision);
         assert_eq!(
             copy.list_history(None, 10).unwrap().len(),
-            store.list_history(None, 10).unwrap().len() + 1
+            store.list_history(None, 10).unwrap().len() + 2
         );
         assert!(matches!(store.copy_to(&target.place, &change(), &mut || 78), Err(CopyError::NotEmpty(_))));
         assert_eq!(copy.load().unwrap(), copied);
     }
+}
+
+fn sign_ins_are_bounded_and_end_for_their_user_only(home: &Home) {
+    let store = home.create();
+    let ids = |user| {
+        let found = store.list_sign_ins(user).unwrap();
+        found.into_iter().map(|sign_in| sign_in.id).collect::<Vec<_>>()
+    };
+    store.add_sign_in(&SignIn { expires_on_ms: 1_500, ..sign_in("ended", 2, 1_000) }).unwrap();
+    for number in 0..52 {
+        store.add_sign_in(&sign_in(&format!("s{number:02}"), 1, 2_000 + number)).unwrap();
+    }
+    assert_eq!(store.find_sign_in("ended").unwrap(), None, "what has ended is forgotten");
+    let kept = ids(1);
+    assert_eq!((kept.len(), kept[0].as_str(), kept[49].as_str()), (50, "s51", "s02"));
+    store.add_sign_in(&sign_in("other", 2, 2_000)).unwrap();
+    store.end_sign_in(1, "other").unwrap();
+    assert_eq!(ids(2), ["other"], "it is another one's");
+    store.touch_sign_in("s02", 9_000).unwrap();
+    store.confirm_sign_in("s02", 8_000).unwrap();
+    let touched = store.find_sign_in("s02").unwrap().unwrap();
+    let expected = SignIn { seen_on_ms: 9_000, confirmed_on_ms: 8_000, ..sign_in("s02", 1, 2_002) };
+    assert_eq!(touched, expected);
+    assert_eq!(ids(1)[0], "s02");
+    store.end_sign_in(1, "s02").unwrap();
+    assert_eq!(store.find_sign_in("s02").unwrap(), None);
+    store.end_sign_ins(1).unwrap();
+    assert_eq!((ids(1).len(), ids(2).len()), (0, 1));
+}
+
+fn items_are_bounded_for_each_user_and_kind(home: &Home) {
+    use ConsoleItemKind::{AcceptedFinding, SavedSql, TryHistory};
+    let store = home.create();
+    let list = |kind, user, schema| store.list_console_items(kind, user, schema).unwrap();
+    for number in 0..52 {
+        store.put_console_item(&item(100 + number, 1, TryHistory, "")).unwrap();
+    }
+    let kept = list(TryHistory, Some(1), None);
+    assert_eq!((kept.len(), kept[0].id, kept[49].id), (50, 151, 102));
+    store.put_console_item(&item(1, 1, SavedSql, "a")).unwrap();
+    store.put_console_item(&item(2, 2, SavedSql, "a")).unwrap();
+    store.put_console_item(&ConsoleItem { schema_id: 9, ..item(3, 1, SavedSql, "a") }).unwrap();
+    store.put_console_item(&item(4, 1, SavedSql, "a")).unwrap();
+    let ids = |items: Vec<ConsoleItem>| items.into_iter().map(|item| item.id).collect::<Vec<_>>();
+    assert_eq!(ids(list(SavedSql, Some(1), None)), [4, 3], "the one of the same name and schema is replaced");
+    assert_eq!(ids(list(SavedSql, Some(1), Some(9))), [3]);
+    assert!(!store.delete_console_item(1, 2).unwrap(), "it is another one's");
+    assert!(store.delete_console_item(1, 3).unwrap());
+    store.put_console_item(&item(5, 1, AcceptedFinding, "public /demo/*")).unwrap();
+    store.add_sign_in(&sign_in("s", 1, 1_000)).unwrap();
+    store.forget_user(1).unwrap();
+    assert_eq!(ids(list(SavedSql, None, None)), [2]);
+    assert!(list(TryHistory, None, None).is_empty());
+    assert_eq!(store.list_sign_ins(1).unwrap(), []);
+    assert_eq!(ids(list(AcceptedFinding, None, None)), [5], "what was accepted stays accepted");
 }
 
 #[test]
@@ -480,4 +551,41 @@ fn client(id: u64, schema_id: u64) -> Client {
         updated_by: "anna".into(),
         updated_on_ms: 0,
     }
+}
+
+fn user(id: u64) -> User {
+    User {
+        id,
+        name: "ada".into(),
+        kind: UserKind::Administrator,
+        schemas: Vec::new(),
+        password: "the hash".into(),
+        password_set_on_ms: 0,
+        enabled: true,
+        generation: 1,
+        created_by: "anna".into(),
+        created_on_ms: 0,
+        updated_by: "anna".into(),
+        updated_on_ms: 0,
+    }
+}
+
+fn sign_in(id: &str, user_id: u64, made_on_ms: i64) -> SignIn {
+    SignIn {
+        id: id.into(),
+        user_id,
+        generation: u64::MAX,
+        made_on_ms,
+        seen_on_ms: made_on_ms,
+        expires_on_ms: 1_000_000,
+        confirmed_on_ms: made_on_ms,
+        address: "192.0.2.1".into(),
+        user_agent: "a browser".into(),
+    }
+}
+
+/// Later ids are of later.
+fn item(id: u64, user_id: u64, kind: ConsoleItemKind, name: &str) -> ConsoleItem {
+    let (name, body) = (name.to_owned(), "select 1".to_owned());
+    ConsoleItem { id, user_id, schema_id: 0, kind, name, at_ms: id as i64, body }
 }

@@ -5,6 +5,7 @@
 
 mod dictionary;
 mod error;
+mod look;
 mod postgres;
 mod reply;
 mod session;
@@ -23,6 +24,7 @@ use gatepost_rest::sql::Dialect;
 
 pub use dictionary::{DictionarySource, DictionaryView};
 pub use error::{ConstraintKind, DataError, ExecuteError};
+pub use look::{PlanStep, RELATIONS_MAX, Relation, RelationColumn};
 pub use postgres::PostgresOptions;
 pub use reply::{Reply, ReplyBody};
 pub use session::{Session, SessionError, SessionResult, SessionValue};

@@ -1,4 +1,4 @@
-//! Ending all tokens of a client, or of all: each gets a new generation.
+//! Ending all tokens of a client and all sign-ins of a user, or of all: each gets a new generation.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,7 +12,7 @@ use super::{App, clock};
 const ATTEMPTS: u32 = 5;
 
 impl App {
-    /// Gives each of these clients a new generation, so that its tokens open nothing any more. Ids below `next_id` are not given to new objects any more.
+    /// Gives each of these clients and users a new generation, so that their tokens and sign-ins count no more. Ids below `next_id` are not given to new objects any more.
     pub(super) fn replace_generations(
         &self,
         source: &str,
@@ -59,12 +59,18 @@ impl App {
     }
 }
 
-/// Gives each of these clients a new generation in this value.
+/// Gives each of these clients and users a new generation in this value.
 pub(super) fn renew_generations(catalog: &mut Catalog, of: impl Fn(Id) -> bool) {
     let meant: Vec<Id> = catalog.clients.keys().copied().filter(|id| of(*id)).collect();
     for id in meant {
         if let Some(client) = catalog.clients.get_mut(&id) {
-            Arc::make_mut(client).generation = u64::from_le_bytes(clock::random_bytes());
+            Arc::make_mut(client).new_generation(u64::from_le_bytes(clock::random_bytes()));
+        }
+    }
+    let meant: Vec<Id> = catalog.users.keys().copied().filter(|id| of(*id)).collect();
+    for id in meant {
+        if let Some(user) = catalog.users.get_mut(&id) {
+            Arc::make_mut(user).new_generation(u64::from_le_bytes(clock::random_bytes()));
         }
     }
 }

@@ -4,11 +4,13 @@
 //! in what other processes committed, and notices replaced files. Requests read the snapshot and nothing else.
 
 pub mod clock;
+mod console;
 mod generations;
 mod high_water;
 mod hosts;
 pub mod key_file;
 mod keys;
+pub mod people;
 pub mod principals;
 mod publish;
 pub mod published;
@@ -16,6 +18,8 @@ mod readiness;
 pub mod remote_rows;
 pub(crate) mod reveal;
 mod revocations;
+pub mod sign_ins;
+pub mod slow_checks;
 pub mod snapshot;
 mod source_cache;
 pub mod source_operations;
@@ -51,6 +55,7 @@ use generations::renew_generations;
 use high_water::HighWater;
 use key_file::KeySource;
 use keys::InForce;
+use slow_checks::SlowChecks;
 use snapshot::Snapshot;
 use source_cache::SourceCache;
 use throttle::Throttle;
@@ -73,10 +78,10 @@ pub struct App {
     pub store: CatalogStore,
     /// Slows down those who guess.
     pub throttle: Throttle,
-    /// Slow hashes that run.
-    pub slow_checks: Arc<Semaphore>,
-    /// Slow hashes that run or wait.
-    pub slow_checks_waiting: Arc<Semaphore>,
+    /// Slows down those who guess the passwords of people.
+    pub people_throttle: Throttle,
+    /// Slow hashes of secrets and passwords.
+    pub slow_checks: SlowChecks,
     /// What request bodies may use together, in KiB.
     pub body_kibibytes: Arc<Semaphore>,
     /// The hosts that requests may name.
@@ -143,10 +148,8 @@ impl App {
         let source_cache = SourceCache::new(config.limits.source_cache_bytes);
         let app = Self {
             throttle: Throttle::new(oauth),
-            slow_checks: Arc::new(Semaphore::new(oauth.slow_checks.max(1))),
-            slow_checks_waiting: Arc::new(Semaphore::new(
-                oauth.slow_checks.max(1) + oauth.slow_checks_waiting,
-            )),
+            people_throttle: Throttle::for_people(),
+            slow_checks: SlowChecks::new(oauth.slow_checks, oauth.slow_checks_waiting),
             body_kibibytes: Arc::new(Semaphore::new(config.limits.bodies_bytes.div_ceil(1024))),
             hosts: hosts::ours(config.server.public_url.as_deref(), config.server.listen),
             context_url: format!("{base_url}{}/", config.server.context).into(),

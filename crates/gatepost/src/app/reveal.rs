@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use gatepost_oauth::ClientSecret;
+use gatepost_oauth::{Client, ClientSecret};
+use gatepost_rest::definition::Id;
 use gatepost_store::catalog::{Catalog, Change, CommitError};
 
 use super::App;
@@ -19,6 +20,36 @@ impl App {
             Ok(_) | Err(CommitError::Conflict { .. }) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Deletes the readable copies of a client's secrets: who made them has stored them.
+    pub fn forget_revealed_secret(&self, client: Id, author: &str) -> Result<(), CommitError> {
+        self.change_secrets(client, author, |client| {
+            client.secrets.iter_mut().for_each(|secret| secret.reveal = None);
+        })
+    }
+
+    /// Revokes the secret in one of a client's slots.
+    pub fn revoke_client_secret(&self, client: Id, slot: u8, author: &str) -> Result<(), CommitError> {
+        self.change_secrets(client, author, |client| {
+            client.revoke_slot(slot);
+        })
+    }
+
+    fn change_secrets(
+        &self,
+        client: Id,
+        author: &str,
+        change: impl FnOnce(&mut Client),
+    ) -> Result<(), CommitError> {
+        let base = self.catalog();
+        let mut changed = Catalog::clone(&base);
+        if let Some(client) = changed.clients.get_mut(&client) {
+            change(Arc::make_mut(client));
+        }
+        let now_ms = self.clock.now_ms();
+        let by = Change { author: author.to_owned(), source: "console".into(), now_ms };
+        self.commit(&base, &changed, &by).map(|_| ())
     }
 }
 

@@ -67,11 +67,12 @@ impl App {
         let catalog = &snapshot.catalog;
         let server = find_server(catalog, source.schema_id, &source.server)?;
         let base_url = server.base_url.parse().map_err(|_| broken("the base URL"))?;
-        let sign_in = source.auth.as_ref().map(|auth| self.sign_in(catalog, source, &server, auth, hops));
+        let sign_in =
+            source.auth.as_ref().map(|auth| self.ready_credential(catalog, source, &server, auth, hops));
         Ok(ReadySource { source: Arc::clone(source), sign_in: sign_in.transpose()?, server, base_url, hops })
     }
 
-    fn sign_in(
+    fn ready_credential(
         &self,
         catalog: &Catalog,
         source: &RestSource,

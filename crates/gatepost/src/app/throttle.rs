@@ -68,6 +68,18 @@ impl Throttle {
         }
     }
 
+    /// For the sign-in of people, who type: a bucket of their own, so that clients that fail shut no person out. The
+    /// client is a digest of the name, whether somebody has it or not.
+    pub fn for_people() -> Self {
+        Self::new(&Oauth {
+            failures_per_client_address: 5,
+            failures_per_address: 20,
+            failures_total: 600,
+            requests_per_client: 0,
+            ..Oauth::default()
+        })
+    }
+
     /// Whether an attempt may be made; else after how many seconds. Unknown clients are client 0.
     pub fn check(&self, client: Option<Id>, address: IpAddr, at: Instant) -> Result<(), u32> {
         if self.count.load(Ordering::Acquire) == 0 {

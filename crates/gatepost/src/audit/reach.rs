@@ -84,6 +84,22 @@ impl Reach {
         reach
     }
 
+    /// How many routes are open to everybody.
+    pub fn public_count(&self) -> usize {
+        self.routes.values().filter(|doors| doors.public).count()
+    }
+
+    /// Every route with those who reach it.
+    pub fn by_route(&self) -> impl Iterator<Item = (&str, BTreeSet<Who>)> {
+        self.routes.iter().map(|(route, doors)| (route.as_str(), self.callers(doors)))
+    }
+
+    /// The routes that a privilege locks.
+    pub fn routes_of_privilege(&self, privilege: Id) -> impl Iterator<Item = &str> {
+        let locked = move |doors: &Doors| doors.privileges.contains(&privilege);
+        self.routes.iter().filter(move |(_, doors)| locked(doors)).map(|(route, _)| route.as_str())
+    }
+
     fn callers(&self, doors: &Doors) -> BTreeSet<Who> {
         if doors.public {
             return BTreeSet::from([Who::Anybody]);

@@ -12,7 +12,7 @@ use clap::Args;
 use gatepost_oauth::Verification;
 use gatepost_rest::sql::Dialect;
 use gatepost_store::data::SessionValue;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::data_url::Wanted;
@@ -20,11 +20,15 @@ use super::demo_sources::{self, Sources};
 use super::new_folder::Places;
 use super::serve::{bind, serve};
 use super::terminal::{say, tell};
-use super::{catalog_url, data_url, init, key_source, load_config, new_folder, start_logging, url_argument};
+use super::{
+    catalog_url, data_url, init, key_source, load_config, new_folder, start_logging, url_argument, user,
+};
 use crate::app::clock::Clock;
 use crate::app::key_file::write_private;
+use crate::app::people::{By, PeopleError};
 use crate::app::{App, Open};
 use crate::config::CONFIG_FILE;
+use crate::console::Console;
 use crate::script::{self, Event, ScriptOptions};
 
 pub(super) const SCHEMA: &str = "hr";
@@ -35,6 +39,8 @@ const DEFINITIONS: &str = include_str!("../../../../examples/hr/definitions.sql"
 const CLIENTS: &str = include_str!("../../../../examples/hr/clients.sql");
 const CLIENT: &str = "hr_app";
 const LIMITED_CLIENT: &str = "limited_app";
+/// Who signs in to the console.
+const ADMINISTRATOR: &str = "admin";
 
 /// Generated employees start here.
 const FIRST_GENERATED: u64 = 100_000;
@@ -90,6 +96,13 @@ struct Description {
     source_client_id: String,
     #[serde(default)]
     source_client_secret: String,
+    /// The console, and who signs in there. The password is empty when the person has set another one.
+    #[serde(default)]
+    console_url: String,
+    #[serde(default)]
+    admin_user: String,
+    #[serde(default)]
+    admin_password: String,
 }
 
 /// A client of the demo and the secret that `demo.json` told last time.
@@ -135,8 +148,10 @@ impl Demo {
             secret(LIMITED_CLIENT, |known| &known.limited_client_secret)?,
         ];
         let sources = demo_sources::make(&app, known.as_ref().map(|known| &known.source_client_secret))?;
-        serve(&app, socket, |app| {
-            let description = describe(app, secrets, sources)?;
+        let password = administrator(&app, known.as_ref().map(|known| &known.admin_password))?;
+        serve(&app, socket, |app, console| {
+            let console_url = console.map(Console::url).unwrap_or_default();
+            let description = describe(app, secrets, sources, password, console_url)?;
             write_private(&file, &serde_json::to_vec_pretty(&description)?)
                 .with_context(|| file.display().to_string())?;
             print(&description, &file);
@@ -272,7 +287,37 @@ pub(super) fn known_or_new_secret(app: &App, known: &Known<'_>) -> anyhow::Resul
     }
 }
 
-fn describe(app: &App, secrets: [String; 2], sources: Sources) -> anyhow::Result<Description> {
+/// Makes the user of the console when there is none. Returns the password, while it is one that was made here. One that
+/// was lost with `demo.json` is made anew, as long as no person touched the user.
+fn administrator(app: &App, known: Option<&String>) -> anyhow::Result<String> {
+    let password = user::random_password();
+    let by = By { author: "demo", source: "demo" };
+    let user = app.snapshot().catalog.user_by_name(ADMINISTRATOR).cloned();
+    let made = match user {
+        None => app.first_user(ADMINISTRATOR, password.clone(), by),
+        Some(user) => {
+            let known = known.filter(|known| user.password_matches(&SecretString::from(known.as_str())));
+            if known.is_some() || user.updated_by != by.author {
+                return Ok(known.cloned().unwrap_or_default());
+            }
+            app.set_password(ADMINISTRATOR, &password, by)
+        }
+    };
+    match made {
+        Ok(_) => Ok(password.expose_secret().to_owned()),
+        // The person made others and removed this one.
+        Err(PeopleError::SetUp) => Ok(String::new()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn describe(
+    app: &App,
+    secrets: [String; 2],
+    sources: Sources,
+    admin_password: String,
+    console_url: String,
+) -> anyhow::Result<Description> {
     let base_url = app.issuer(SCHEMA);
     let snapshot = app.snapshot();
     let client_id = |name: &str| {
@@ -294,10 +339,17 @@ fn describe(app: &App, secrets: [String; 2], sources: Sources) -> anyhow::Result
         source_token_url: sources.token_url,
         source_client_id: sources.client_id,
         source_client_secret: sources.client_secret,
+        console_url,
+        admin_user: ADMINISTRATOR.into(),
+        admin_password,
     })
 }
 
 fn print(demo: &Description, file: &Path) {
+    let password = match demo.admin_password.as_str() {
+        "" => "the password that you set",
+        password => password,
+    };
     // A server goes on without anybody who reads this; programs read the file.
     let _ = say(format_args!(
         "Gatepost demo: schema hr, tables emp and dept, one locked module, one public.
@@ -314,6 +366,9 @@ fn print(demo: &Description, file: &Path) {
 5. The other half: schema intranet calls the locked API with its own client:
    gatepost source test hr_employees --schema intranet --data {folder}
 
+The console:                   {console}
+Sign in as {user} with:        {password}
+
 Definitions, clients and data: gatepost sql --data {folder} --schema hr
 Why is a door shut?            gatepost explain --data {folder} --as limited_app GET /ords/hr/hr/employees/
 The same for programs:         {file}
@@ -323,6 +378,8 @@ Ready. Ctrl-C stops it; the folder stays.",
         secret = demo.client_secret,
         token = demo.token_url,
         public = demo.public_url,
+        console = demo.console_url,
+        user = demo.admin_user,
         folder = file.parent().unwrap_or(Path::new(".")).display(),
         file = file.display(),
     ));

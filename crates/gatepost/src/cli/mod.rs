@@ -25,6 +25,7 @@ mod table;
 mod terminal;
 mod token;
 mod url_argument;
+mod user;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -79,6 +80,8 @@ enum Command {
     Token(token::Token),
     /// Propose, define and test REST sources, read their rows, copy them into tables.
     Source(source::Source),
+    /// Make, change, list and remove those who may sign in to the console.
+    User(user::User),
     /// Read configuration, keys and catalog, and say what is wrong.
     CheckConfig(check_config::CheckConfig),
     /// Bring the catalog's tables to this version.
@@ -197,6 +200,7 @@ pub fn main() -> ExitCode {
         Command::Audit(command) => command.run(),
         Command::Token(command) => command.run(),
         Command::Source(command) => command.run(),
+        Command::User(command) => command.run(),
         Command::CheckConfig(command) => command.run(),
         Command::Migrate(command) => command.run(),
         Command::Keys(command) => command.run(),

@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
+use futures_util::FutureExt as _;
+use futures_util::future::OptionFuture;
 
 use super::terminal::say;
 use super::{Place, data_logins, key_source, start_logging};
 use crate::app::clock::Clock;
 use crate::app::synchronize::Scheduler;
 use crate::app::{App, Open, Watch};
+use crate::console::Console;
 use crate::http::server::Listener;
 
 /// Serve the APIs of an installation until it is told to stop.
@@ -34,9 +37,15 @@ impl Serve {
         config.server.listen = socket.local_addr()?;
         let keys = key_source(&config);
         let app = App::open(config, keys, Clock::System, Open::Existing)?;
-        serve(&Arc::new(app), socket, |app| {
+        serve(&Arc::new(app), socket, |app, console| {
             // A server goes on without anybody who reads this.
             let _ = say(format_args!("gatepost serves {}", app.base_url));
+            if let Some(console) = console {
+                let _ = say(format_args!("console         {}", console.url()));
+                if let Some(code) = console.setup_code() {
+                    let _ = say(format_args!("setup code      {code}   (makes the first administrator)"));
+                }
+            }
             Ok(())
         })
     }
@@ -51,19 +60,22 @@ pub(super) fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
 pub(super) fn serve(
     app: &Arc<App>,
     socket: TcpListener,
-    ready: impl FnOnce(&App) -> anyhow::Result<()>,
+    ready: impl FnOnce(&App, Option<&Console>) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     data_logins::refuse_power(app)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let watch = Watch::start(app)?;
     let scheduler = Scheduler::start(app, runtime.handle().clone())?;
     runtime.block_on(async {
-        let listener = Listener::new(socket, app)?;
+        let console = Console::new(app);
+        let (listener, for_pages) = listeners(app, socket, console.as_ref())?;
         // Before anybody is told that it is ready: who stops it right away stops it well.
-        let asked = stop_signals()?;
-        ready(app)?;
-        let drained = async { tokio::time::sleep(app.config.drain()).await };
-        listener.serve(Arc::clone(app), asked, drained).await;
+        let asked = stop_signals()?.shared();
+        ready(app, console.as_ref())?;
+        let drained = || async { tokio::time::sleep(app.config.drain()).await };
+        let pages = for_pages.map(|pages| pages.serve(Arc::clone(app), asked.clone(), drained()));
+        let apis = listener.serve(Arc::clone(app), asked.clone(), drained());
+        futures_util::join!(apis, OptionFuture::from(pages));
         anyhow::Ok(())
     })?;
     drop(scheduler);
@@ -71,6 +83,22 @@ pub(super) fn serve(
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The listener of the APIs, and that of the console when it has an address of its own.
+fn listeners(
+    app: &App,
+    socket: TcpListener,
+    console: Option<&Console>,
+) -> anyhow::Result<(Listener, Option<Listener>)> {
+    let pages = console.map(Console::pages);
+    match (app.config.console.listen, pages) {
+        (Some(address), Some(pages)) => {
+            let apart = Listener::for_pages(bind(address)?, app, pages)?;
+            Ok((Listener::new(socket, app, None)?, Some(apart)))
+        }
+        (_, pages) => Ok((Listener::new(socket, app, pages)?, None)),
+    }
 }
 
 /// Resolves on the first Ctrl-C or SIGTERM; the second one ends the process at once.

@@ -26,7 +26,7 @@ use http::Uri;
 pub use access::{Access, Oauth, Secrets, UnprotectedRoutes};
 pub use egress::Egress;
 pub use limits::Limits;
-pub use server::{Server, Tls};
+pub use server::{Console, Server, Tls};
 pub use storage::{AccessLog, CatalogStorage, Log, LogFormat, SchemaStorage};
 pub use sync::Sync;
 
@@ -45,6 +45,8 @@ pub struct Config {
     pub demo: bool,
     /// Where the program listens.
     pub server: Server,
+    /// Pages for people.
+    pub console: Console,
     /// TLS by this program.
     pub tls: Tls,
     /// Limits.
@@ -142,8 +144,10 @@ impl Config {
                 "oauth.access_token_seconds is more than a day; set oauth.allow_long_tokens to mean it",
             );
         }
-        if let Some(url) = &self.server.public_url {
-            check_public_url(url)?;
+        for (key, url) in [("server", &self.server.public_url), ("console", &self.console.public_url)] {
+            if let Some(url) = url {
+                check_public_url(key, url)?;
+            }
         }
         self.check_counts()?;
         self.egress_policy()?;
@@ -196,6 +200,7 @@ impl Config {
 
     /// Checks what only matters to a program that serves.
     pub fn check_serving(&self) -> Result<(), ConfigError> {
+        self.check_console()?;
         let loopback = self.server.listen.ip().is_loopback();
         let refuse = |text: &str| Err(ConfigError(text.to_owned()));
         if loopback {
@@ -220,13 +225,59 @@ impl Config {
         Ok(())
     }
 
+    fn check_console(&self) -> Result<(), ConfigError> {
+        let Some(listen) = self.console.listen.filter(|listen| !listen.ip().is_loopback()) else {
+            return Ok(());
+        };
+        let refuse = |text: &str| Err(ConfigError(text.to_owned()));
+        if self.demo {
+            return refuse("this folder is a demo; its console is served on loopback only");
+        }
+        if self.console.public_url.is_none() {
+            return refuse(&format!("console.public_url is needed: {listen} is beyond loopback"));
+        }
+        if self.tls.certificate_file.is_none() && !self.server.plain_http {
+            return refuse(
+                "a console beyond loopback without TLS is refused: set tls.certificate_file and \
+                 tls.private_key_file, or server.plain_http = true behind a proxy that ends TLS",
+            );
+        }
+        Ok(())
+    }
+
+    /// The URL of the console's host, without a final slash; absent: there is none, because it is switched off or
+    /// because it would share the host of public APIs (DESIGN decision 25).
+    pub fn console_url(&self) -> Option<String> {
+        let console = &self.console;
+        if !console.enabled {
+            return None;
+        }
+        if let Some(url) = &console.public_url {
+            let url = url.trim_end_matches('/').to_owned();
+            let shared = console.listen.is_none() && url.eq_ignore_ascii_case(&self.public_url());
+            return (!shared || self.is_private()).then_some(url);
+        }
+        match console.listen {
+            Some(listen) => Some(format!("{}://{listen}", self.scheme())),
+            None => self.is_private().then(|| self.public_url()),
+        }
+    }
+
+    /// Whether the APIs are reached from this machine only.
+    fn is_private(&self) -> bool {
+        self.server.listen.ip().is_loopback() && self.server.public_url.is_none()
+    }
+
+    fn scheme(&self) -> &'static str {
+        if self.tls.certificate_file.is_some() { "https" } else { "http" }
+    }
+
     /// The public URL without a final slash.
     pub fn public_url(&self) -> String {
         if let Some(url) = &self.server.public_url {
             return url.trim_end_matches('/').to_owned();
         }
-        let scheme = if self.tls.certificate_file.is_some() { "https" } else { "http" };
-        format!("{scheme}://{}", self.server.listen)
+        format!("{}://{}", self.scheme(), self.server.listen)
     }
 
     /// A path of the configuration, from the folder.
@@ -334,6 +385,7 @@ impl Config {
     pub fn reference() -> String {
         let sections = [
             ("server", Server::keys()),
+            ("console", Console::keys()),
             ("tls", Tls::keys()),
             ("limits", Limits::keys()),
             ("access", Access::keys()),
@@ -397,7 +449,7 @@ fn overlay(table: &mut toml::Table, name: &str, value: &str) -> Result<(), Confi
     Ok(())
 }
 
-fn check_public_url(url: &str) -> Result<(), ConfigError> {
+fn check_public_url(section: &str, url: &str) -> Result<(), ConfigError> {
     let parsed: Result<Uri, _> = url.parse();
     let plain = parsed.is_ok_and(|uri| {
         matches!(uri.scheme_str(), Some("http" | "https"))
@@ -407,9 +459,9 @@ fn check_public_url(url: &str) -> Result<(), ConfigError> {
     if plain {
         return Ok(());
     }
-    Err(ConfigError(
-        "server.public_url is scheme, host and port only, such as \"https://api.example.com\"".into(),
-    ))
+    Err(ConfigError(format!(
+        "{section}.public_url is scheme, host and port only, such as \"https://api.example.com\""
+    )))
 }
 
 #[cfg(test)]

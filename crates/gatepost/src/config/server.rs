@@ -31,6 +31,19 @@ section! {
 }
 
 section! {
+    /// The console: pages for people. When the APIs are reached beyond loopback, it needs an address of its own:
+    /// `listen`, or a `public_url` with another host name.
+    Console {
+        /// Whether there is one.
+        enabled: bool = true,
+        /// An address and port of its own. Without it the console is where the APIs are.
+        listen: Option<SocketAddr> = None,
+        /// The URL that people use for it, scheme and host and port only.
+        public_url: Option<String> = None,
+    }
+}
+
+section! {
     /// TLS by this program. Both files are read again when they change.
     Tls {
         /// The certificate chain, PEM.

@@ -18,7 +18,7 @@ const BYTES_MIN: u64 = 1024;
 
 /// A coding that this server speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Coding {
+pub(crate) enum Coding {
     /// Brotli (RFC 7932).
     Br,
     /// gzip (RFC 1952).
@@ -36,7 +36,7 @@ impl Coding {
     }
 
     /// The coding that the caller likes best, of equals the denser one; none when it names none of ours.
-    pub(super) fn preferred(headers: &HeaderMap) -> Option<Self> {
+    pub(crate) fn preferred(headers: &HeaderMap) -> Option<Self> {
         let mut best: Option<(Self, f32)> = None;
         let values = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
         for range in values.flat_map(|value| value.split(',')) {
@@ -63,7 +63,7 @@ impl Coding {
 }
 
 /// Encodes an answer if it is text, long enough, and may be stored. Its entity tag then names the coding too.
-pub(super) async fn encode(response: Response<Body>, coding: Coding) -> Response<Body> {
+pub(crate) async fn encode(response: Response<Body>, coding: Coding) -> Response<Body> {
     let mut request = Request::new(());
     request.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static(coding.as_str()));
     let layer = CompressionLayer::new().compress_when(SizeAbove::new(BYTES_MIN).and(is_worth_it));

@@ -3,11 +3,10 @@
 
 use http::{Request, header};
 
-use crate::app::App;
 use crate::error::{Code, Failure};
 
-/// Checks `Host` and authority: exactly one, and ours.
-pub(super) fn check<B>(app: &App, request: &Request<B>) -> Result<(), Failure> {
+/// Checks `Host` and authority: exactly one, and of `ours`.
+pub(crate) fn check<B>(ours: &[String], request: &Request<B>) -> Result<(), Failure> {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let (host, second) = (hosts.next(), hosts.next());
     if second.is_some() {
@@ -25,7 +24,7 @@ pub(super) fn check<B>(app: &App, request: &Request<B>) -> Result<(), Failure> {
         (Some(named), _) | (None, Some(named)) => named,
         (None, None) => return Err(Failure::new(Code::BadHeader, "A Host header is needed")),
     };
-    if app.hosts.iter().any(|ours| ours.eq_ignore_ascii_case(named)) {
+    if ours.iter().any(|ours| ours.eq_ignore_ascii_case(named)) {
         return Ok(());
     }
     Err(Failure::new(Code::WrongHost, "This server does not answer for the host that the request names"))

@@ -3,7 +3,7 @@
 pub mod authenticate;
 mod body;
 mod call;
-mod coding;
+pub(crate) mod coding;
 mod conditional;
 mod cors;
 mod decide;
@@ -11,7 +11,7 @@ mod ending;
 pub mod facts;
 mod forward;
 mod health;
-mod host;
+pub(crate) mod host;
 pub mod oauth;
 mod outcome;
 mod pages;
@@ -42,6 +42,7 @@ use crate::config::AccessLog;
 use crate::error::{Code, Failure};
 use coding::Coding;
 use facts::Facts;
+use server::Pages;
 
 /// Whose connection a request came on.
 #[derive(Clone, Copy, Debug)]
@@ -52,12 +53,16 @@ pub struct Peer {
     pub tls: bool,
 }
 
-/// Answers a request. Never fails: failures, panics included, are answers.
+/// Answers a request, one of the APIs unless it is for `pages`. Never fails: failures, panics included, are answers.
 pub async fn dispatch(
     app: Arc<App>,
+    pages: Option<Arc<dyn Pages>>,
     peer: Peer,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
+    if let Some(pages) = pages {
+        return Ok(pages.answer(peer, request).await);
+    }
     let at_ms = app.clock.now_ms();
     let mut facts = Facts::new(
         request.method(),
@@ -104,7 +109,7 @@ async fn answer(
     facts: &mut Facts,
 ) -> Result<Response<Body>, Failure> {
     check_header_bytes(app, &request)?;
-    host::check(app, &request)?;
+    host::check(&app.hosts, &request)?;
     if !is_known(request.method()) {
         return Err(Failure::new(Code::UnknownMethod, "This method is not known here"));
     }

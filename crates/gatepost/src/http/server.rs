@@ -10,7 +10,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use http::Version;
+use axum::body::Body;
+use futures_util::future::BoxFuture;
+use http::{Request, Response, Version};
+use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -31,17 +34,45 @@ pub(super) const HEADER_BYTES_MIN: usize = 8 * 1024;
 /// How long a TLS handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Pages that are served beside the APIs.
+pub trait Pages: Send + Sync {
+    /// Whether they are at this path.
+    fn cover(&self, path: &str) -> bool;
+
+    /// Answers a request for one of them. Never fails: failures are answers.
+    fn answer(&self, peer: Peer, request: Request<Incoming>) -> BoxFuture<'static, Response<Body>>;
+}
+
+/// What a listener answers with.
+#[derive(Clone)]
+struct Offer {
+    /// The APIs; else every path is a page's.
+    apis: bool,
+    pages: Option<Arc<dyn Pages>>,
+}
+
+impl Offer {
+    /// The pages that answer at this path.
+    fn pages_at(&self, path: &str) -> Option<&Arc<dyn Pages>> {
+        self.pages.as_ref().filter(|pages| !self.apis || pages.cover(path))
+    }
+}
+
 /// A bound listener.
-#[derive(Debug)]
 pub struct Listener {
     socket: TcpListener,
+    offer: Offer,
     certificates: Option<Arc<Certificates>>,
     health: Option<TcpListener>,
 }
 
 impl Listener {
-    /// Takes over a bound socket.
-    pub fn new(socket: std::net::TcpListener, app: &App) -> anyhow::Result<Self> {
+    /// Takes over a bound socket. It serves the APIs, and pages where there are any.
+    pub fn new(
+        socket: std::net::TcpListener,
+        app: &App,
+        pages: Option<Arc<dyn Pages>>,
+    ) -> anyhow::Result<Self> {
         socket.set_nonblocking(true)?;
         let socket = TcpListener::from_std(socket)?;
         let certificates = Certificates::load(&app.config)?.map(Arc::new);
@@ -51,7 +82,20 @@ impl Listener {
             socket.set_nonblocking(true)?;
             anyhow::Ok(TcpListener::from_std(socket)?)
         });
-        Ok(Self { socket, certificates, health: health.transpose()? })
+        let offer = Offer { apis: true, pages };
+        Ok(Self { socket, offer, certificates, health: health.transpose()? })
+    }
+
+    /// Takes over a bound socket for pages only.
+    pub fn for_pages(
+        socket: std::net::TcpListener,
+        app: &App,
+        pages: Arc<dyn Pages>,
+    ) -> anyhow::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let certificates = Certificates::load(&app.config)?.map(Arc::new);
+        let offer = Offer { apis: false, pages: Some(pages) };
+        Ok(Self { socket: TcpListener::from_std(socket)?, offer, certificates, health: None })
     }
 
     /// Serves until `asked` resolves. Then other nodes are given the time until `drained` resolves to take over: new
@@ -69,6 +113,7 @@ impl Listener {
             doorkeeper: Doorkeeper::new(&app),
             acceptor: self.certificates.as_ref().map(|certificates| certificates.acceptor()),
             ending: Ending::default(),
+            offer: self.offer,
             app,
         };
         reception.accept_until(&self.socket, asked).await;
@@ -96,6 +141,7 @@ struct Reception {
     doorkeeper: Doorkeeper,
     acceptor: Option<TlsAcceptor>,
     ending: Ending,
+    offer: Offer,
 }
 
 impl Reception {
@@ -152,7 +198,12 @@ impl Reception {
 
     fn welcome(&self, stream: TcpStream, address: SocketAddr, permit: OwnedSemaphorePermit) {
         let Some(place) = self.doorkeeper.admit(address.ip()) else { return };
-        let connection = Connection { app: Arc::clone(&self.app), address, farewell: self.ending.farewell() };
+        let connection = Connection {
+            app: Arc::clone(&self.app),
+            address,
+            farewell: self.ending.farewell(),
+            offer: self.offer.clone(),
+        };
         let acceptor = self.acceptor.clone();
         tokio::spawn(async move {
             connection.run(stream, acceptor).await;
@@ -225,6 +276,7 @@ struct Connection {
     app: Arc<App>,
     address: SocketAddr,
     farewell: Farewell,
+    offer: Offer,
 }
 
 impl Connection {
@@ -256,14 +308,15 @@ impl Connection {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Self { app, address, farewell } = self;
+        let Self { app, address, farewell, offer } = self;
         let peer = Peer { address: address.ip(), tls };
         let service = hyper::service::service_fn({
             let (app, asked) = (Arc::clone(&app), farewell.asked());
-            move |request| {
+            move |request: Request<Incoming>| {
                 // Fails from the second request on.
                 let _ = asked.set(());
-                dispatch(Arc::clone(&app), peer, request)
+                let pages = offer.pages_at(request.uri().path()).cloned();
+                dispatch(Arc::clone(&app), pages, peer, request)
             }
         });
         let stream = TokioIo::new(stream);

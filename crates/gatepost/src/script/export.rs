@@ -68,19 +68,33 @@ pub fn write_document(document: &Document) -> String {
     script.text
 }
 
-/// The text as it grows.
-#[derive(Default)]
-struct Script {
+/// A block of definitions as its text grows: what an export is made of, and what the forms of the console write.
+#[derive(Debug, Default)]
+pub struct Script {
     text: String,
+    /// Whether a call uses the lists `l_roles`, `l_patterns`, `l_modules`.
+    lists: bool,
 }
 
 impl Script {
-    fn line(&mut self, line: impl Display) {
+    /// The calls so far as one block.
+    pub fn into_block(self) -> String {
+        let declared = if self.lists {
+            "declare\n  l_roles    owa.vc_arr;\n  l_patterns owa.vc_arr;\n  l_modules  owa.vc_arr;\n"
+        } else {
+            ""
+        };
+        format!("{declared}begin\n{}\nend;\n/\n", self.text.trim_matches('\n'))
+    }
+
+    /// A line of its own.
+    pub fn line(&mut self, line: impl Display) {
         // Writing to a String cannot fail.
         let _ = writeln!(self.text, "  {line}");
     }
 
-    fn call(&mut self, name: &str, arguments: &[(&str, String)]) {
+    /// A call with its arguments as SQL writes them.
+    pub fn call(&mut self, name: &str, arguments: &[(&str, String)]) {
         self.text.push('\n');
         let arguments: Vec<String> =
             arguments.iter().map(|(name, value)| format!("    {name} => {value}")).collect();
@@ -100,7 +114,8 @@ impl Script {
         );
     }
 
-    fn module(&mut self, module: &Module) {
+    /// A module with everything in it.
+    pub fn module(&mut self, module: &Module) {
         let status = if module.published { "PUBLISHED" } else { "NOT_PUBLISHED" };
         self.call(
             "ords.define_module",
@@ -132,7 +147,8 @@ impl Script {
         }
     }
 
-    fn template(&mut self, module: &Module, template: &Template) {
+    /// A template with its handlers.
+    pub fn template(&mut self, module: &Module, template: &Template) {
         self.call(
             "ords.define_template",
             &[
@@ -149,7 +165,8 @@ impl Script {
         }
     }
 
-    fn handler(&mut self, module: &Module, template: &Template, handler: &Handler) {
+    /// A handler with its parameters.
+    pub fn handler(&mut self, module: &Module, template: &Template, handler: &Handler) {
         let mimes = handler.mimes_allowed.join(",");
         self.call(
             "ords.define_handler",
@@ -186,14 +203,15 @@ impl Script {
         );
     }
 
-    fn privilege(&mut self, catalog: &Catalog, privilege: &Privilege) {
+    /// A privilege with what it asks for and what it covers.
+    pub fn privilege(&mut self, catalog: &Catalog, privilege: &Privilege) {
         self.text.push('\n');
         let roles = names(&privilege.roles, |id| catalog.roles.get(&id).map(|role| role.name.as_str()));
         let modules = names(&privilege.modules, |id| catalog.modules.get(&id).map(|m| m.name.as_str()));
         let patterns: Vec<&str> = privilege.patterns.iter().map(String::as_str).collect();
-        self.array("l_roles", &roles);
-        self.array("l_patterns", &patterns);
-        self.array("l_modules", &modules);
+        self.list("l_roles", &roles);
+        self.list("l_patterns", &patterns);
+        self.list("l_modules", &modules);
         self.call(
             "ords.define_privilege",
             &[
@@ -208,14 +226,17 @@ impl Script {
         );
     }
 
-    fn array(&mut self, name: &str, elements: &[&str]) {
+    /// Fills one of the lists `l_roles`, `l_patterns`, `l_modules` for the next call.
+    pub fn list(&mut self, name: &str, elements: &[&str]) {
+        self.lists = true;
         self.line(format_args!("{name}.delete;"));
         for (index, element) in elements.iter().enumerate() {
             self.line(format_args!("{name}({}) := {};", index + 1, text(element)));
         }
     }
 
-    fn public_entry(&mut self, entry: &PublicEntry) {
+    /// A pattern that is open to anybody.
+    pub fn public_entry(&mut self, entry: &PublicEntry) {
         let methods: Vec<&str> = entry.methods.iter().copied().map(Method::as_str).collect();
         self.call(
             "gatepost.allow_public",
@@ -223,7 +244,8 @@ impl Script {
         );
     }
 
-    fn client(&mut self, catalog: &Catalog, client: &Client) {
+    /// A client without its secrets.
+    pub fn client(&mut self, catalog: &Catalog, client: &Client) {
         let privilege = |id| catalog.privileges.get(&id).map(|privilege| privilege.name.as_str());
         let privileges = names(&client.privileges, privilege).join(",");
         let origins = client.origins_allowed.join(",");
@@ -290,7 +312,8 @@ impl Script {
         }
     }
 
-    fn remote_server(&mut self, server: &RemoteServer) {
+    /// A remote server.
+    pub fn remote_server(&mut self, server: &RemoteServer) {
         self.call(
             "gatepost.define_remote_server",
             &[
@@ -303,8 +326,8 @@ impl Script {
         );
     }
 
-    /// Without the secret: whoever loads the script sets it.
-    fn credential(&mut self, credential: &Credential) {
+    /// A credential without its secret: whoever loads the script sets it.
+    pub fn credential(&mut self, credential: &Credential) {
         let mut arguments =
             vec![("p_name", text(&credential.name)), ("p_type", text(credential.sign_in.type_name()))];
         match &credential.sign_in {
@@ -350,19 +373,22 @@ fn names<'a>(ids: &[Id], name: impl Fn(Id) -> Option<&'a str>) -> Vec<&'a str> {
 
 /// A text literal. Line breaks stay as they are; carriage returns are spelled out, because the lexer reads a line
 /// break of either kind as one character.
-fn text(text: &str) -> String {
+pub fn text(text: &str) -> String {
     let quoted = text.replace('\'', "''").replace('\r', "' || chr(13) || '");
     format!("'{quoted}'")
 }
 
-fn optional(value: Option<&str>) -> String {
+/// A text literal, or null.
+pub fn optional(value: Option<&str>) -> String {
     value.map_or_else(|| "null".into(), text)
 }
 
-fn number(value: Option<u32>) -> String {
+/// A number, or null.
+pub fn number(value: Option<u32>) -> String {
     value.map_or_else(|| "null".into(), |number| number.to_string())
 }
 
-fn boolean(value: bool) -> String {
+/// A boolean literal.
+pub fn boolean(value: bool) -> String {
     if value { "true".into() } else { "false".into() }
 }

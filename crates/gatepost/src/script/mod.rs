@@ -27,6 +27,7 @@ mod ords_types;
 mod origins;
 mod packages;
 mod refusal;
+mod remembered;
 mod remote;
 mod report;
 mod review;
@@ -44,9 +45,10 @@ pub use driver::run;
 pub use event::{
     Event, HandlerPlace, RefusedHandler, ScriptFailure, ScriptOptions, ScriptReport, WaitingHandler,
 };
-pub use export::{export, write_document};
+pub use export::{Script, boolean, export, number, optional, text, write_document};
 pub use host::ScriptHost;
 pub use packages::{PackageMember, package_members};
+pub use remembered::without_secrets;
 pub use review::{Review, SchemaReview, review};
 
 /// A time as people and views read it: RFC 3339, UTC.

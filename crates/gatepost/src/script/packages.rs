@@ -14,11 +14,11 @@ use super::{
 };
 
 /// A package.
-struct Package {
+pub(super) struct Package {
     name: &'static str,
     calls: &'static [&'static [Signature]],
     /// Whether every call takes `p_schema` first and is reserved to administrators.
-    admin: bool,
+    pub(super) admin: bool,
 }
 
 static PACKAGES: [Package; 9] = [
@@ -73,6 +73,11 @@ pub fn package_members() -> Vec<PackageMember> {
     members
 }
 
+/// All calls, with their packages.
+pub(super) fn all() -> impl Iterator<Item = &'static Signature> {
+    PACKAGES.iter().flat_map(Package::signatures)
+}
+
 impl Package {
     fn signatures(&self) -> impl Iterator<Item = &'static Signature> {
         self.calls.iter().flat_map(|calls| calls.iter())
@@ -80,7 +85,7 @@ impl Package {
 }
 
 /// Finds a call by its package and name, in any letter case.
-fn find(package: &str, name: &str) -> Result<(&'static Package, &'static Signature), Refusal> {
+pub(super) fn find(package: &str, name: &str) -> Result<(&'static Package, &'static Signature), Refusal> {
     let wanted = package.to_ascii_uppercase();
     let found = PACKAGES.iter().find(|package| package.name == wanted).ok_or_else(|| {
         Refusal::wrong(format!("there is no package {package}"))

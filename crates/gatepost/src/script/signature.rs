@@ -147,7 +147,7 @@ impl Parameter {
         self
     }
 
-    fn is_named(&self, name: &str) -> bool {
+    pub(super) fn is_named(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name)
             || self.older_name.is_some_and(|older| older.eq_ignore_ascii_case(name))
     }

@@ -36,7 +36,7 @@ impl Inside {
             runtime.block_on(async {
                 // A test that is over, or failed, tells by dropping its end.
                 let told = async |signal: oneshot::Receiver<()>| drop(signal.await);
-                let listener = Listener::new(socket, &app).unwrap();
+                let listener = Listener::new(socket, &app, None).unwrap();
                 listener.serve(Arc::clone(&app), told(asked.1), told(drained.1)).await;
             });
             drop(watch);

@@ -92,20 +92,12 @@ async fn verify(
     }
 }
 
-/// Runs a slow hash on a thread for blocking work: a few at a time, a few waiting, the rest refused (STO-03).
 async fn slowly<T: Send + 'static>(
     app: &Arc<App>,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Refusal> {
-    let busy = || Refusal::unavailable("Too many secrets are being checked.");
-    let _waiting = Arc::clone(&app.slow_checks_waiting).try_acquire_owned().map_err(|_| busy())?;
-    let running = Arc::clone(&app.slow_checks).acquire_owned().await.map_err(|_| busy())?;
-    let work = tokio::task::spawn_blocking(move || {
-        let outcome = work();
-        drop(running);
-        outcome
-    });
-    work.await.map_err(|_| busy())
+    let busy = |_| Refusal::unavailable("Too many secrets are being checked.");
+    app.slow_checks.run(work).await.map_err(busy)
 }
 
 /// Notes an event of the token endpoint's neighbours.

@@ -29,10 +29,14 @@ async fn started_again_it_keeps_its_clients_and_what_was_changed() {
     assert_eq!(get(&second.known("protected_url"), Some(&token)).await.status(), StatusCode::OK);
     assert_eq!(second.stop().code(), Some(0));
 
+    assert_eq!(before["admin_password"], after["admin_password"]);
     // Its description lost, the secrets that can still be read are told again.
     std::fs::remove_file(folder.path().join("demo.json")).unwrap();
     let third = TestServer::demo(&folder);
     assert_eq!(third.demo_json()["client_secret"], before["client_secret"]);
+    // A password cannot be read again: there is a new one.
+    assert!(!third.known("admin_password").is_empty());
+    assert_ne!(third.demo_json()["admin_password"], before["admin_password"]);
     third.stop();
     // Lost when they cannot be read any more, there are new ones, and they work.
     folder.configure("demo = true\n[secrets]\nreveal_minutes = 0\n");
@@ -40,6 +44,26 @@ async fn started_again_it_keeps_its_clients_and_what_was_changed() {
     let fourth = TestServer::demo(&folder);
     assert_ne!(fourth.demo_json()["client_secret"], before["client_secret"]);
     Credentials::of_demo(&fourth).token(&fourth, "hr").await;
+}
+
+#[test]
+fn a_password_that_the_person_set_is_not_reset() {
+    let folder = Folder::new("demo-admin");
+    let first = TestServer::demo(&folder);
+    assert_eq!(first.known("admin_user"), "admin");
+    assert_eq!(first.known("console_url"), format!("http://{}/console/", first.address()));
+    assert!(first.printed().contains(&first.known("console_url")));
+    assert!(first.printed().contains(&first.known("admin_password")));
+    first.stop();
+    let dir = folder.path().to_str().unwrap();
+    let mut change = crate::server::gatepost(&["user", "password", "admin", "--data", dir]);
+    crate::process::finish(&mut change, "correct horse battery").ok();
+    let catalog = || folder.catalog_rows("select body from catalog_object where kind = 'user'");
+    let changed = catalog();
+    let second = TestServer::demo(&folder);
+    assert_eq!(second.known("admin_password"), "");
+    assert!(second.printed().contains("the password that you set"));
+    assert_eq!(catalog(), changed);
 }
 
 #[tokio::test]

@@ -12,3 +12,4 @@ mod on_postgres;
 mod once;
 mod sql;
 mod token;
+mod user;

@@ -180,3 +180,32 @@ async fn a_check_names_what_is_wrong_and_the_columns() {
     assert!(check("select nothing from t").await.unwrap_err().contains("nothing"));
     assert!(check("select hired + :d from t").await.unwrap_err().contains(":d::date"));
 }
+
+#[tokio::test]
+async fn the_owner_sees_tables_views_and_plans_and_changes_nothing_by_looking() {
+    let schema = "create table emp (empno int primary key, ename text, sal numeric(7,2));
+        create view well_paid as select ename from emp where sal > 3000;
+        create table bare ();";
+    let fixture = Fixture::new(schema).await;
+    let relations = session(&fixture, |session| session.relations().unwrap()).await;
+    let shown: Vec<_> = relations.iter().map(|it| (it.name.as_str(), it.is_view, it.columns.len())).collect();
+    assert_eq!(shown, [("bare", false, 0), ("emp", false, 3), ("well_paid", true, 1)]);
+    let columns = &relations[1].columns;
+    assert_eq!((columns[0].kind.as_str(), columns[0].is_key), ("integer", true));
+    assert_eq!((columns[2].kind.as_str(), columns[2].is_key), ("numeric(7,2)", false));
+
+    for sql in ["delete from emp", "analyze emp", "analyze select 1", "(analyze) select 1"] {
+        let explained = session(&fixture, move |session| session.explain(sql, &Views)).await;
+        assert!(explained.is_err(), "{sql}: {explained:?}");
+    }
+    let plan = async |sql: &'static str| {
+        session(&fixture, move |session| session.explain(sql, &Views)).await.unwrap()
+    };
+    assert!(!plan("select * from emp where ename = :name").await.is_empty());
+    let steps = plan("select * from emp where ename = 'KING' order by sal").await;
+    assert!(steps.iter().any(|step| step.reads_all && step.depth > 0), "{steps:?}");
+    plan("select * from emp e join user_ords_roles r on r.id = e.empno").await;
+    plan("with gone as (delete from emp returning 1) select * from gone").await;
+    let rows = run(&fixture, "select count(*) as n from emp").await.unwrap();
+    assert_eq!(rows.rows, [[SessionValue::Integer(0)]]);
+}

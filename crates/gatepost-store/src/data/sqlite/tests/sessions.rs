@@ -221,3 +221,34 @@ fn binds_go_by_name() {
     assert_eq!(result.rows[0][2], SessionValue::Integer(7369));
     assert_eq!(result.rows[0][1], SessionValue::Blob(vec![1]));
 }
+
+#[test]
+fn the_owner_sees_tables_views_and_plans_and_changes_nothing_by_looking() {
+    let schema = "create table emp (empno integer primary key, ename text, sal numeric);
+        create index emp_sal on emp (sal);
+        create view well_paid as select ename from emp where sal > 3000;
+        create table gone (n int); create view lost as select n from gone; drop table gone;";
+    let fixture = Fixture::new(schema);
+    let session = fixture.store.session().unwrap();
+    let mut session = crate::data::Session(crate::data::session::Engine::Sqlite(Box::new(session)));
+    let relations = session.relations().unwrap();
+    let shown: Vec<_> = relations.iter().map(|it| (it.name.as_str(), it.is_view, it.columns.len())).collect();
+    assert_eq!(shown, [("emp", false, 3), ("lost", true, 0), ("well_paid", true, 1)]);
+    let first = &relations[0].columns[0];
+    assert_eq!((first.name.as_str(), first.kind.as_str(), first.is_key), ("empno", "integer", true));
+
+    for sql in
+        ["delete from emp", "insert into emp values (1, 'a', 2)", "create table x (n)", "pragma table_list"]
+    {
+        let error = session.explain(sql, &Views).unwrap_err();
+        assert!(error.message.starts_with("only queries"), "{error}");
+    }
+    let error = session.explain("select nothing from emp", &Views).unwrap_err();
+    assert_eq!(error.offset, Some(7), "{error}");
+    let plan = session.explain("select * from emp where sal > :least", &Views).unwrap();
+    assert!(plan.iter().all(|step| !step.reads_all), "{plan:?}");
+    let plan =
+        session.explain("with e as (select * from emp) select * from e, user_ords_roles r", &Views).unwrap();
+    assert!(plan.iter().any(|step| step.reads_all && step.text.contains("emp")), "{plan:?}");
+    assert!(!session.in_transaction());
+}
