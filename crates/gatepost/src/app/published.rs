@@ -21,6 +21,8 @@ use super::remote_rows::tables;
 pub struct PublishedSchema {
     /// As the catalog has it.
     pub schema: Arc<Schema>,
+    /// Its name, for logs.
+    pub name: Arc<str>,
     /// From a path to a template.
     pub router: Router<PublishedTemplate>,
     /// Who may pass.
@@ -100,7 +102,8 @@ impl PublishedSchema {
         let (router, conflicts) =
             Router::build(published.map(|module| routes_of(module, &rules, &issuer, dialect, &tables)));
         let sealing = SealingKeys::for_schema(ring, &issuer, schema.id);
-        Self { schema: Arc::clone(schema), router, rules, sealing, issuer, data, conflicts, parts }
+        let name = schema.name.as_str().into();
+        Self { schema: Arc::clone(schema), name, router, rules, sealing, issuer, data, conflicts, parts }
     }
 
     /// Whether this is still what the catalog says.
