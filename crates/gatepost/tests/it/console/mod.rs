@@ -1,5 +1,6 @@
 //! The console as a browser without scripts sees it: pages and forms over the wire.
 
+mod browser;
 mod gate;
 mod secure;
 
