@@ -2,4 +2,5 @@
 //! file or a failing script fails the test.
 
 mod chromium;
+mod editing;
 mod once;
