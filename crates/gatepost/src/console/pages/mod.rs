@@ -7,6 +7,7 @@ mod privileges;
 mod roles;
 mod setup;
 mod sign_in;
+mod sql;
 
 use axum::Router;
 
@@ -21,5 +22,6 @@ pub(super) fn routes() -> Router<Console> {
         .merge(roles::routes())
         .merge(privileges::routes())
         .merge(clients::routes())
+        .merge(sql::routes())
         .merge(review::routes())
 }

@@ -2,6 +2,7 @@
 
 mod gate;
 mod secure;
+mod sql;
 
 use reqwest::header::{CONTENT_TYPE, COOKIE, LOCATION, ORIGIN, SET_COOKIE};
 use reqwest::{Response, StatusCode};
@@ -145,7 +146,10 @@ impl Page {
                 "select" => {
                     let options: Vec<_> = input.select(&Selector::parse("option").unwrap()).collect();
                     let chosen = options.iter().find(|option| option.value().attr("selected").is_some());
-                    chosen.or(options.first()).and_then(|option| option.value().attr("value")).map(str::to_owned)
+                    chosen
+                        .or(options.first())
+                        .and_then(|option| option.value().attr("value"))
+                        .map(str::to_owned)
                 }
                 _ => {
                     let boxed = matches!(element.attr("type"), Some("checkbox" | "radio"));
