@@ -5,12 +5,17 @@
 //! does not fit the queue is counted and the count is logged. Values from requests are escaped and cut here
 //! (ADT-04); query strings, bodies, tokens and secrets have no field to be in (ADT-03, ADT-05).
 
+mod access;
+mod audit;
+mod durations;
+mod filter;
 mod queue;
 mod runs;
+mod totals;
 mod writer;
 
 use std::borrow::Cow;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,13 +25,20 @@ use std::thread::JoinHandle;
 use http::Method;
 
 use crate::catalog::DatabaseError;
-use crate::database::{Access, Database, Migration, Parameter};
+use crate::database::{Database, Migration};
+pub use access::AccessFilter;
+pub use audit::{AuditEntry, AuditFilter};
+pub use durations::Durations;
+pub use filter::{Page, SCAN_ROWS_MAX, StatusFilter};
 use queue::Queue;
 pub use runs::{SyncRun, SyncRunCounts};
+use tokio::sync::watch;
+pub use totals::{ClientSeen, ClientTotal, DAY_MS, QUARTER_MS, RouteTotal, Total, TotalsFilter};
 
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration { version: 1, sqlite: include_str!("../../migrations/sqlite/logs_0001.sql"), postgres: None },
     Migration { version: 2, sqlite: include_str!("../../migrations/sqlite/logs_0002.sql"), postgres: None },
+    Migration { version: 3, sqlite: include_str!("../../migrations/sqlite/logs_0003.sql"), postgres: None },
 ];
 
 /// The longest text that a record keeps from a request, in bytes.
@@ -54,6 +66,8 @@ pub struct AccessRecord {
     pub method: Method,
     /// The path without the query.
     pub path: String,
+    /// The schema's name.
+    pub schema: Option<Arc<str>>,
     /// The template that answered, as `module pattern`.
     pub route: Option<Arc<str>>,
     /// The client's name.
@@ -103,7 +117,10 @@ enum Record {
 pub struct LogStore {
     queue: Arc<Queue>,
     dropped: Arc<AtomicU64>,
-    database: Arc<Database>,
+    /// For questions, so that they and the writer do not wait for each other.
+    reader: Arc<Database>,
+    /// Counts the batches that held requests.
+    batches: watch::Sender<u64>,
     writer: Option<JoinHandle<()>>,
 }
 
@@ -111,9 +128,12 @@ impl LogStore {
     /// Opens or makes the file and starts its writer.
     pub fn open(path: &Path, limits: LogLimits) -> Result<Self, DatabaseError> {
         let database = Arc::new(Database::open_sqlite(path, &MIGRATIONS, true)?);
+        let reader = Arc::new(Database::open_sqlite(path, &MIGRATIONS, false)?);
         let queue = Arc::new(Queue::default());
+        let batches = watch::Sender::new(0);
         let dropped = Arc::new(AtomicU64::new(0));
-        let writer = writer::Writer::new(Arc::clone(&database), limits, path, Arc::clone(&dropped));
+        let writer = writer::Writer::new(database, limits, path, Arc::clone(&dropped));
+        let writer = writer.telling(batches.clone());
         let thread = std::thread::Builder::new()
             .name("gatepost-logs".into())
             .spawn({
@@ -121,7 +141,7 @@ impl LogStore {
                 move || writer.run(&queue)
             })
             .map_err(|error| DatabaseError::Other(error.to_string()))?;
-        Ok(Self { queue, dropped, database, writer: Some(thread) })
+        Ok(Self { queue, dropped, reader, batches, writer: Some(thread) })
     }
 
     /// Notes a request.
@@ -142,33 +162,9 @@ impl LogStore {
         let _ = wait.recv();
     }
 
-    /// The newest requests first.
-    pub fn list_access(&self, limit: u32) -> Result<Vec<AccessRecord>, DatabaseError> {
-        let mut records = Vec::new();
-        self.database.transaction(Access::Read, |transaction| {
-            transaction.query(
-                "select at_ms, request_id, address, method, path, route, client, status, outcome, reason, duration_us
-                 from access_log order by id desc limit $1",
-                &[Parameter::Integer(i64::from(limit))],
-                &mut |row| {
-                    records.push(AccessRecord {
-                        at_ms: row.integer(0)?,
-                        request_id: row.text(1)?,
-                        address: row.text(2)?.parse().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
-                        method: row.text(3)?.parse().unwrap_or_default(),
-                        path: row.text(4)?,
-                        route: row.optional_text(5)?.map(Into::into),
-                        client: row.optional_text(6)?.map(Into::into),
-                        status: row.integer(7)? as u16,
-                        outcome: outcome_name(&row.text(8)?),
-                        reason: row.text(9)?.into(),
-                        duration_us: row.integer(10)?,
-                    });
-                    Ok(())
-                },
-            )
-        })?;
-        Ok(records)
+    /// Changes whenever this process has written requests; those of other processes are only seen by a look.
+    pub fn watch_access(&self) -> watch::Receiver<u64> {
+        self.batches.subscribe()
     }
 
     fn send(&self, record: Record) {
@@ -185,14 +181,6 @@ impl Drop for LogStore {
         if let Some(writer) = self.writer.take() {
             let _ = writer.join();
         }
-    }
-}
-
-fn outcome_name(text: &str) -> &'static str {
-    match text {
-        "allowed" => "allowed",
-        "refused" => "refused",
-        _ => "failed",
     }
 }
 

@@ -91,7 +91,7 @@ impl LogStore {
         limit: u32,
     ) -> Result<Vec<SyncRun>, DatabaseError> {
         let mut runs = Vec::new();
-        self.database.transaction(Access::Read, |transaction| {
+        self.reader.transaction(Access::Read, |transaction| {
             transaction.query(
                 "select at_ms, schema, source, target, trigger_kind, holder, outcome, code, message,
                         coalesce(duration_ms, -1), coalesce(resumed_at, -1),

@@ -7,6 +7,8 @@ use std::sync::atomic::AtomicU64;
 use super::{AccessRecord, LogLimits, LogStore, MIGRATIONS, clean, writer};
 use crate::database::Database;
 
+mod questions;
+
 /// A folder for a file of logs, gone after the test with all that SQLite puts beside it.
 struct Folder(PathBuf);
 
@@ -38,6 +40,7 @@ fn record(at_ms: i64, path: String) -> AccessRecord {
         address: std::net::IpAddr::from([127, 0, 0, 1]),
         method: http::Method::GET,
         path,
+        schema: Some("hr".into()),
         route: Some("hr employees/".into()),
         client: None,
         status: 200,

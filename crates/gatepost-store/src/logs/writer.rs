@@ -5,14 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
+
 use super::queue::{Batch, Queue};
-use super::{AccessRecord, AuditRecord, LogLimits, Record, clean, runs};
+use super::totals::{DAY_MS, QUARTER_MS};
+use super::{AccessRecord, AuditRecord, LogLimits, Record, clean, runs, totals};
 use crate::catalog::DatabaseError;
 use crate::database::{Access, Database, Parameter, Prepared};
 
 const INSERT_ACCESS: &str = "insert into access_log
-      (at_ms, request_id, address, method, path, route, client, status, outcome, reason, duration_us)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+      (at_ms, request_id, address, method, path, route, client, status, outcome, reason, duration_us, schema)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
 
 const INSERT_AUDIT: &str = "insert into audit_event
       (at_ms, request_id, address, event, outcome, reason, schema, client, detail)
@@ -31,12 +34,19 @@ const AUDIT_TABLE: &str =
 const RUN_TABLE: &str =
     "delete from sync_run where id <= (select min(id) + (max(id) - min(id)) / 10 from sync_run)";
 
+/// Totals are small and tell of what is gone already; they go by days.
+const ROUTE_TOTALS: &str =
+    "delete from route_total where day <= (select min(day) + (max(day) - min(day)) / 10 from route_total)";
+const CLIENT_TOTALS: &str = "delete from client_total
+    where quarter <= (select min(quarter) + (max(quarter) - min(quarter)) / 10 from client_total)";
+
 pub(super) struct Writer {
     database: Arc<Database>,
     limits: LogLimits,
     path: PathBuf,
     dropped: Arc<AtomicU64>,
     newest_ms: i64,
+    batches: watch::Sender<u64>,
 }
 
 impl Writer {
@@ -46,7 +56,19 @@ impl Writer {
         path: &Path,
         dropped: Arc<AtomicU64>,
     ) -> Self {
-        Self { database, limits, path: path.to_owned(), dropped, newest_ms: 0 }
+        Self {
+            database,
+            limits,
+            path: path.to_owned(),
+            dropped,
+            newest_ms: 0,
+            batches: watch::Sender::new(0),
+        }
+    }
+
+    /// The same writer, which tells of each batch of requests.
+    pub(super) fn telling(self, batches: watch::Sender<u64>) -> Self {
+        Self { batches, ..self }
     }
 
     /// The same writer, its newest record being of `newest_ms`.
@@ -101,9 +123,12 @@ impl Writer {
                     Record::Run(record) => runs::insert(&mut *run, record)?,
                 }
             }
-            Ok::<(), DatabaseError>(())
+            totals::write(transaction, batch)
         })?;
         self.newest_ms = batch.iter().map(Record::at_ms).fold(self.newest_ms, i64::max);
+        if batch.iter().any(|record| matches!(record, Record::Access(_))) {
+            self.batches.send_modify(|batches| *batches += 1);
+        }
         Ok(())
     }
 
@@ -121,10 +146,14 @@ impl Writer {
                 );
                 transaction.execute(&sql, &[Parameter::Integer(oldest_ms)])?;
             }
+            let (quarter, day) = (oldest_ms.div_euclid(QUARTER_MS), oldest_ms.div_euclid(DAY_MS));
+            transaction
+                .execute("delete from client_total where quarter < $1", &[Parameter::Integer(quarter)])?;
+            transaction.execute("delete from route_total where day < $1", &[Parameter::Integer(day)])?;
             Ok::<(), DatabaseError>(())
         })?;
         // The access log goes first: a flood of requests must not wash the audit trail away.
-        for table in [ACCESS_TABLE, RUN_TABLE, AUDIT_TABLE] {
+        for table in [ACCESS_TABLE, ROUTE_TOTALS, CLIENT_TOTALS, RUN_TABLE, AUDIT_TABLE] {
             while self.bytes_in_use()? > self.limits.size_bytes {
                 if self.delete_oldest_tenth(table)? == 0 {
                     break;
@@ -182,6 +211,7 @@ fn insert_access(insert: &mut dyn Prepared, record: &AccessRecord) -> Result<(),
         Parameter::Text(record.outcome),
         Parameter::Text(&reason),
         Parameter::Integer(record.duration_us),
+        record.schema.as_deref().into(),
     ])?;
     Ok(())
 }

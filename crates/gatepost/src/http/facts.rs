@@ -36,6 +36,8 @@ pub struct Facts {
     pub started: Instant,
     /// Whether errors go to a person's browser.
     pub wants_html: bool,
+    /// The name of the schema whose address it was sent to.
+    pub schema: Option<Arc<str>>,
     /// The template that was found, as `module pattern`.
     pub route: Option<Arc<str>>,
     /// The name of the client that called.
@@ -59,6 +61,7 @@ impl Facts {
             at_ms,
             started: Instant::now(),
             wants_html: wants_html(method, headers),
+            schema: None,
             route: None,
             client: None,
             reason: "",

@@ -3,6 +3,7 @@
 pub mod authenticate;
 mod body;
 mod call;
+mod catalog;
 pub(crate) mod coding;
 mod conditional;
 mod cors;
@@ -126,6 +127,7 @@ async fn answer(
         [".well-known", document, within, alias] if *within == context => metadata(snapshot, document, alias),
         [within, alias, ..] if *within == context => {
             let Some(schema) = snapshot.schema(alias) else { return Err(no_such_schema()) };
+            facts.schema = Some(Arc::clone(&schema.name));
             rest::serve(&rest::Served { app, snapshot, schema, path: &path }, request, facts).await
         }
         _ => Err(no_such_schema()),
@@ -204,6 +206,7 @@ fn note(app: &App, facts: Facts, method: Method, path: String, status: u16) {
         address: facts.address,
         method,
         path,
+        schema: facts.schema,
         route: facts.route,
         client: facts.client,
         status,

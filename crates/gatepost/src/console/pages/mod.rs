@@ -5,9 +5,13 @@ mod go;
 mod me;
 mod privileges;
 mod roles;
+mod script;
+mod services;
+mod settings;
 mod setup;
 mod sign_in;
 mod sql;
+mod users;
 
 use axum::Router;
 
@@ -19,6 +23,10 @@ pub(super) fn routes() -> Router<Console> {
         .merge(sign_in::routes())
         .merge(me::routes())
         .merge(go::routes())
+        .merge(services::routes())
+        .merge(script::routes())
+        .merge(users::routes())
+        .merge(settings::routes())
         .merge(roles::routes())
         .merge(privileges::routes())
         .merge(clients::routes())
