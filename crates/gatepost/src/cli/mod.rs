@@ -22,7 +22,6 @@ mod new_folder;
 mod serve;
 mod source;
 mod sql;
-mod table;
 mod terminal;
 mod token;
 mod url_argument;
@@ -38,6 +37,7 @@ use crate::app::clock::Clock;
 use crate::app::key_file::KeySource;
 use crate::app::{App, KEYS_VARIABLE, Open};
 use crate::config::{CONFIG_FILE, Config, LogFormat};
+use crate::script::table;
 use terminal::Unwritten;
 
 const EXAMPLES: &str = "\

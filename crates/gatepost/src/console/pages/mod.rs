@@ -10,6 +10,7 @@ mod services;
 mod settings;
 mod setup;
 mod sign_in;
+mod sql;
 mod users;
 
 use axum::Router;
@@ -29,5 +30,6 @@ pub(super) fn routes() -> Router<Console> {
         .merge(roles::routes())
         .merge(privileges::routes())
         .merge(clients::routes())
+        .merge(sql::routes())
         .merge(review::routes())
 }

@@ -3,6 +3,7 @@
 mod browser;
 mod gate;
 mod secure;
+mod sql;
 
 use reqwest::header::{CONTENT_TYPE, COOKIE, LOCATION, ORIGIN, SET_COOKIE};
 use reqwest::{Response, StatusCode};
