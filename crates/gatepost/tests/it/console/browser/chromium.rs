@@ -92,7 +92,8 @@ impl Chromium {
             unreachable!("it is an object")
         };
         let mut builder = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new());
-        let client = builder.capabilities(wanted).connect(&format!("http://127.0.0.1:{}", driver())).await.unwrap();
+        let client =
+            builder.capabilities(wanted).connect(&format!("http://127.0.0.1:{}", driver())).await.unwrap();
         Self { client, origin: format!("http://{}", server.address()), _profile: profile }
     }
 
@@ -219,7 +220,10 @@ fn axe_file() -> PathBuf {
         for name in ["package.json", "package-lock.json"] {
             std::fs::copy(here.join(name), folder.join(name)).unwrap();
         }
-        run_installer(Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]), folder);
+        run_installer(
+            Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]),
+            folder,
+        );
     });
     folder.join("node_modules/axe-core/axe.min.js")
 }
@@ -237,4 +241,3 @@ impl WebDriverCompatibleCommand for BrowserLog {
         (Method::POST, Some(json!({ "type": "browser" }).to_string()))
     }
 }
-

@@ -59,7 +59,9 @@ async fn check_17_a_change_is_reviewed_cancelled_applied() {
     let server = TestServer::demo(&folder);
     let browser = Chromium::of_demo(&server, Wish::default()).await;
     let page = "/console/s/hr/services/demo/departments%2F/GET";
-    let source = || server.sql("hr", "select source from user_ords_handlers where template_id in (select id from user_ords_templates where uri_template = 'departments/') and source like '%loc%'");
+    let source = || {
+        server.sql("hr", "select source from user_ords_handlers where template_id in (select id from user_ords_templates where uri_template = 'departments/') and source like '%loc%'")
+    };
     browser.go(page).await;
     let before = source();
     browser.write("#source", "select dname from dept").await;
@@ -115,7 +117,11 @@ async fn check_23_a_role_and_a_privilege_are_made_with_the_keyboard_alone() {
     browser.keys(ENTER).await;
     browser.read("h1", "Roles").await;
     browser.keys("\t").await;
-    let focus = browser.script("const e = document.activeElement; return getComputedStyle(e).outlineStyle + ' ' + e.textContent").await;
+    let focus = browser
+        .script(
+            "const e = document.activeElement; return getComputedStyle(e).outlineStyle + ' ' + e.textContent",
+        )
+        .await;
     assert_eq!(focus, "solid Skip to content", "the first stop is visible and skips the side bar");
     browser.script("document.querySelector('#name').focus()").await;
     browser.keys("keys_reader").await;
@@ -125,7 +131,9 @@ async fn check_23_a_role_and_a_privilege_are_made_with_the_keyboard_alone() {
     browser.read("h1", "keys_reader").await;
     browser.keys("gs").await;
     browser.see(".CodeMirror").await;
-    browser.script("document.querySelector('.CodeMirror textarea, .CodeMirror [contenteditable]').focus()").await;
+    browser
+        .script("document.querySelector('.CodeMirror textarea, .CodeMirror [contenteditable]').focus()")
+        .await;
     browser.keys("\u{e00c}").await;
     let left = browser.script("return !document.activeElement.closest('.CodeMirror')").await;
     assert_eq!(left, true, "Escape leaves the editor");
