@@ -3,10 +3,10 @@
 mod clients;
 mod go;
 mod me;
+mod modules;
 mod privileges;
 mod roles;
 mod script;
-mod services;
 mod settings;
 mod setup;
 mod sign_in;
@@ -23,7 +23,7 @@ pub(super) fn routes() -> Router<Console> {
         .merge(sign_in::routes())
         .merge(me::routes())
         .merge(go::routes())
-        .merge(services::routes())
+        .merge(modules::routes())
         .merge(script::routes())
         .merge(users::routes())
         .merge(settings::routes())
