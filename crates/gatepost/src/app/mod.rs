@@ -27,6 +27,7 @@ pub mod source_sql;
 pub mod sources;
 pub mod synchronize;
 pub mod throttle;
+pub mod usage;
 mod watch;
 
 use std::collections::HashMap;

@@ -19,12 +19,14 @@ mod login_files;
 mod migrate;
 mod new_folder;
 mod serve;
+mod since;
 mod source;
 mod sql;
 mod table;
 mod terminal;
 mod token;
 mod url_argument;
+mod usage;
 mod user;
 
 use std::path::{Path, PathBuf};
@@ -90,8 +92,10 @@ enum Command {
     CopyCatalog(copy_catalog::CopyCatalog),
     /// List, rotate and remove keys.
     Keys(keys::Keys),
-    /// Show the newest requests of the access log, or the newest changes of the catalog.
+    /// Show requests of the access log, the audit trail, or changes of the catalog.
     Log(log::Log),
+    /// Show what each client and each handler came to.
+    Usage(usage::Usage),
 }
 
 /// Which installation a command works on.
@@ -205,6 +209,7 @@ pub fn main() -> ExitCode {
         Command::Migrate(command) => command.run(),
         Command::Keys(command) => command.run(),
         Command::Log(command) => command.run(),
+        Command::Usage(command) => command.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,12 +1,18 @@
 //! The pages, a file or folder each.
 
+pub(super) mod audit;
 mod clients;
+mod figures;
 mod go;
+mod history;
+mod log;
 mod me;
+mod overview;
 mod privileges;
 mod roles;
 mod setup;
 mod sign_in;
+mod usage;
 
 use axum::Router;
 
@@ -21,5 +27,10 @@ pub(super) fn routes() -> Router<Console> {
         .merge(roles::routes())
         .merge(privileges::routes())
         .merge(clients::routes())
+        .merge(overview::routes())
+        .merge(log::routes())
+        .merge(usage::routes())
+        .merge(audit::routes())
+        .merge(history::routes())
         .merge(review::routes())
 }

@@ -39,7 +39,10 @@ async fn forms_of_other_sites_and_of_other_sign_ins_are_refused() {
     assert_eq!(without_token.status, StatusCode::FORBIDDEN);
     let other = Browser::of_demo(&server).await;
     let with_other_token = [("name", "intruder"), ("csrf", other.csrf.as_str())];
-    assert_eq!(admin.post_from(&own, "/console/s/hr/roles", &with_other_token).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(
+        admin.post_from(&own, "/console/s/hr/roles", &with_other_token).await.status,
+        StatusCode::FORBIDDEN
+    );
     assert_eq!(admin.post("/console/s/hr/roles", &fields).await.status, StatusCode::OK);
 }
 
@@ -99,7 +102,10 @@ async fn the_first_administrator_needs_the_code_that_was_printed() {
     let code = code.split_whitespace().nth(2).unwrap();
     let short = [("code", code), ("name", "ada"), ("password", "short"), ("again", "short")];
     assert_eq!(nobody.post("/console/setup", &short).await.status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert_eq!(nobody.post("/console/setup", &form(code)).await.location.as_deref(), Some("/console/sign-in"));
+    assert_eq!(
+        nobody.post("/console/setup", &form(code)).await.location.as_deref(),
+        Some("/console/sign-in")
+    );
     Browser::sign_in(&server, "ada", password).await;
     assert_eq!(nobody.get("/console/setup").await.status, StatusCode::CONFLICT);
     assert_eq!(nobody.post("/console/setup", &form(code)).await.status, StatusCode::CONFLICT);
@@ -110,14 +116,17 @@ async fn pages_carry_a_strict_policy_and_nothing_inline() {
     let folder = Folder::new("console-gate-7");
     let server = TestServer::demo(&folder);
     let admin = Browser::of_demo(&server).await;
-    for path in ["/console/me", "/console/s/hr/roles", "/console/s/hr/privileges/new", "/console/s/hr/clients/new"] {
+    for path in
+        ["/console/me", "/console/s/hr/roles", "/console/s/hr/privileges/new", "/console/s/hr/clients/new"]
+    {
         let page = admin.open(path).await;
         let policy = page.headers[CONTENT_SECURITY_POLICY].to_str().unwrap();
         let scripts = format!("script-src http://{}/console/assets/;", server.address());
         assert!(policy.starts_with("default-src 'none';") && policy.contains(&scripts), "{policy}");
         assert!(!policy.contains("unsafe"), "{policy}");
         let html = page.html();
-        let inline = scraper::Selector::parse("[style], [onclick], [onload], script:not([src]):not([type])").unwrap();
+        let inline =
+            scraper::Selector::parse("[style], [onclick], [onload], script:not([src]):not([type])").unwrap();
         assert_eq!(html.select(&inline).count(), 0, "{path}");
     }
 }

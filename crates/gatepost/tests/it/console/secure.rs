@@ -7,7 +7,7 @@ use crate::client::Credentials;
 use crate::folder::Folder;
 use crate::server::{TestServer, run_ok};
 
-async fn with_user(server: &TestServer, folder: &Folder, kind: &str) -> Browser {
+pub(super) async fn with_user(server: &TestServer, folder: &Folder, kind: &str) -> Browser {
     let data = folder.path().to_str().unwrap();
     let mut arguments = vec!["user", "add", kind, "--kind", kind, "--generate", "--data", data];
     if matches!(kind, "developer" | "viewer") {
@@ -61,11 +61,16 @@ async fn a_role_and_a_privilege_are_made_after_a_review() {
     let fields =
         [("name", "hr.payroll"), ("role", "payroll"), ("patterns", "/hr/employees/*"), ("label", "Payroll")];
     let preview = admin.post("/console/s/hr/privileges/preview", &fields).await;
-    assert!(preview.text.contains("client hr_app: "), "hr_app would lose what is locked anew: {}", preview.text);
+    assert!(
+        preview.text.contains("client hr_app: "),
+        "hr_app would lose what is locked anew: {}",
+        preview.text
+    );
     let review = admin.post("/console/s/hr/privileges/save", &fields).await;
     assert!(review.text.contains("stays out"), "{}", review.text);
     admin.apply(&review).await;
-    let roles = server.sql("hr", "select role_name from user_ords_privilege_roles where privilege_name = 'hr.payroll'");
+    let roles = server
+        .sql("hr", "select role_name from user_ords_privilege_roles where privilege_name = 'hr.payroll'");
     assert_eq!(roles[0]["role_name"], "payroll");
 }
 
@@ -80,7 +85,10 @@ async fn a_review_is_shown_again_when_somebody_was_faster() {
     assert_eq!(again.status, StatusCode::OK);
     assert!(again.texts("h1")[0].starts_with("Changed meanwhile"), "{:?}", again.texts("h1"));
     admin.apply(&again).await;
-    assert_eq!(server.sql("hr", "select name from user_ords_roles where name in ('first', 'second')").len(), 2);
+    assert_eq!(
+        server.sql("hr", "select name from user_ords_roles where name in ('first', 'second')").len(),
+        2
+    );
 }
 
 #[tokio::test]
