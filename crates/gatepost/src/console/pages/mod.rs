@@ -1,9 +1,14 @@
 //! The pages, a file or folder each.
 
+pub(super) mod audit;
 mod clients;
+mod figures;
 mod go;
+mod history;
+mod log;
 mod me;
 mod modules;
+mod overview;
 mod privileges;
 mod roles;
 mod script;
@@ -11,6 +16,7 @@ mod settings;
 mod setup;
 mod sign_in;
 mod sql;
+mod usage;
 mod users;
 
 use axum::Router;
@@ -31,5 +37,10 @@ pub(super) fn routes() -> Router<Console> {
         .merge(privileges::routes())
         .merge(clients::routes())
         .merge(sql::routes())
+        .merge(overview::routes())
+        .merge(log::routes())
+        .merge(usage::routes())
+        .merge(audit::routes())
+        .merge(history::routes())
         .merge(review::routes())
 }
