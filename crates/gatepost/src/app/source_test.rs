@@ -148,9 +148,10 @@ impl Test<'_> {
         let columns: Vec<String> = fetch.columns().map(|(name, _)| name.to_owned()).collect();
         let ms = begun.elapsed().saturating_sub(fetch.facts().last_answer).as_millis();
         let report = fetch.report();
-        let mismatches = report.mismatches.iter().map(|(column, count)| {
-            format!("{count} values do not fit column {column} and became NULL")
-        });
+        let mismatches = report
+            .mismatches
+            .iter()
+            .map(|(column, count)| format!("{count} values do not fit column {column} and became NULL"));
         let unknown = report.unknown.iter().take(UNKNOWN_MAX);
         let unknown = unknown.map(|(name, _)| format!("no column takes `{name}`"));
         let mut lines: Vec<String> = mismatches.chain(unknown).collect();

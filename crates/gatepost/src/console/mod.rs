@@ -9,6 +9,7 @@ mod assets;
 mod cookie;
 mod fields;
 mod gate;
+mod jobs;
 mod pages;
 mod refused;
 mod review;
@@ -69,6 +70,7 @@ struct Inner {
     origin: String,
     hosts: Vec<String>,
     setup: setup::Setup,
+    jobs: jobs::Jobs,
     work: Semaphore,
     started: Instant,
 }
@@ -90,6 +92,7 @@ impl Console {
             origin: url,
             hosts,
             setup: setup::Setup::default(),
+            jobs: jobs::Jobs::default(),
             work: Semaphore::new(WORK_MAX),
             started: Instant::now(),
         };

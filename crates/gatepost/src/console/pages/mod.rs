@@ -1,6 +1,7 @@
 //! The pages, a file or folder each.
 
 mod clients;
+mod consume;
 mod go;
 mod me;
 mod privileges;
@@ -31,5 +32,6 @@ pub(super) fn routes() -> Router<Console> {
         .merge(privileges::routes())
         .merge(clients::routes())
         .merge(sql::routes())
+        .merge(consume::routes())
         .merge(review::routes())
 }

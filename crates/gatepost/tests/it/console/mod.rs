@@ -2,6 +2,7 @@
 
 mod gate;
 mod secure;
+mod sources;
 mod sql;
 
 use reqwest::header::{CONTENT_TYPE, COOKIE, LOCATION, ORIGIN, SET_COOKIE};
