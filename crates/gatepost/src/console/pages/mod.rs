@@ -2,6 +2,7 @@
 
 pub(super) mod audit;
 mod clients;
+mod consume;
 mod figures;
 mod go;
 mod history;
@@ -42,5 +43,6 @@ pub(super) fn routes() -> Router<Console> {
         .merge(usage::routes())
         .merge(audit::routes())
         .merge(history::routes())
+        .merge(consume::routes())
         .merge(review::routes())
 }

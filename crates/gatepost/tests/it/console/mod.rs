@@ -7,6 +7,7 @@ mod history;
 mod log;
 mod overview;
 mod secure;
+mod sources;
 mod sql;
 mod usage;
 
