@@ -3,6 +3,7 @@
 
 mod clients;
 mod configuration;
+pub mod explain;
 mod locks;
 pub mod reach;
 mod routes;

@@ -1,15 +1,18 @@
 //! The pages, a file or folder each.
 
+mod access;
 mod clients;
 mod go;
 mod me;
 mod privileges;
+mod reference;
 mod roles;
 mod script;
 mod services;
 mod settings;
 mod setup;
 mod sign_in;
+mod try_it;
 mod users;
 
 use axum::Router;
@@ -26,6 +29,9 @@ pub(super) fn routes() -> Router<Console> {
         .merge(script::routes())
         .merge(users::routes())
         .merge(settings::routes())
+        .merge(access::routes())
+        .merge(reference::routes())
+        .merge(try_it::routes())
         .merge(roles::routes())
         .merge(privileges::routes())
         .merge(clients::routes())

@@ -1,7 +1,10 @@
 //! The console as a browser without scripts sees it: pages and forms over the wire.
 
+mod explain;
 mod gate;
+mod reference;
 mod secure;
+mod try_it;
 
 use reqwest::header::{CONTENT_TYPE, COOKIE, LOCATION, ORIGIN, SET_COOKIE};
 use reqwest::{Response, StatusCode};
