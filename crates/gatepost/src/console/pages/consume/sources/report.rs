@@ -54,7 +54,7 @@ pub(super) async fn rows(page: &InSchema, source: &Arc<RestSource>, fields: &Fie
         Err(problem) => Err(html! { p { (problem) } }),
     };
     html! {
-        section.card aria-label="Rows" {
+        div.card {
             (form(source, &asked, &columns))
             @match &outcome {
                 Err(problem) => div.pad.stack role="alert" { h2.h2 { "There are no rows to show" } (problem) },
