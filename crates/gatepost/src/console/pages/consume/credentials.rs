@@ -60,7 +60,7 @@ async fn list(page: InSchema) -> Result<Response<Body>, Refused> {
     };
     let body = html! {
         (ui::head(ITEM.1, ABOUT, &new))
-        section.card aria-label=(ITEM.1) {
+        div.card {
             @if credentials.is_empty() { (ui::empty(ABOUT, &html! {})) } @else { (ui::scroll(ITEM.1, &table)) }
         }
     };
@@ -235,7 +235,7 @@ fn token_card(page: &InSchema, name: &str) -> Markup {
             div.pad.stack {
                 @if sources.is_empty() { p.soft { "The first source that uses it says where tokens are." } }
                 @else {
-                    form.form method="post" action=(action) hx-post=(action) hx-target="#token" hx-swap="innerHTML" {
+                    form.plainly method="post" action=(action) hx-post=(action) hx-target="#token" hx-swap="innerHTML" {
                         (page.csrf_field())
                         (ui::select("source", "As this source asks for it", sources[0], sources.iter().map(|name| (*name, *name))))
                         div.actions { button.btn type="submit" { (ui::icon("key-round")) "Get a token now" } span.spin role="status" { "Asking…" } }

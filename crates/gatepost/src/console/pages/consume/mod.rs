@@ -49,15 +49,8 @@ fn framed(page: &InSchema, (item, list): (&str, &str), title: &str, body: &Marku
     let up = page.path(item);
     let below = [(list, up.as_str()), (title, "")];
     let crumbs = if title == list { &below[1..] } else { &below[..] };
-    let frame = Page {
-        title,
-        item,
-        crumbs,
-        schema: Some(&page.schema.name),
-        editor: true,
-        chart: true,
-        ..Page::default()
-    };
+    let chart = item == "sources";
+    let frame = Page { title, item, crumbs, schema: Some(&page.schema.name), chart, ..Page::default() };
     shell::page(page, frame, body)
 }
 

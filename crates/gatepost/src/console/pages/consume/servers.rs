@@ -54,7 +54,7 @@ async fn list(page: InSchema) -> Result<Response<Body>, Refused> {
     };
     let body = html! {
         (ui::head(ITEM.1, ABOUT, &new))
-        section.card aria-label=(ITEM.1) {
+        div.card {
             @if servers.is_empty() { (ui::empty(ABOUT, &html! {})) } @else { (ui::scroll(ITEM.1, &table)) }
         }
     };

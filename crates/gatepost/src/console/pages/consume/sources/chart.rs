@@ -16,7 +16,10 @@ pub(super) fn chart(rows: &SourceRows, fields: &Fields) -> Markup {
     let numbers: Vec<&str> =
         rows.columns.iter().filter(|(_, kind)| is_number(*kind)).map(|(name, _)| name.as_str()).collect();
     let time = rows.columns.iter().position(|(_, kind)| is_time(*kind));
-    let chosen = numbers.iter().find(|name| **name == fields.text("chart")).or(numbers.last());
+    // An amount says more than a number that names something.
+    let amount = rows.columns.iter().find(|(_, kind)| *kind == ColumnType::Decimal);
+    let usual = amount.map(|(name, _)| name.as_str()).or(numbers.last().copied());
+    let chosen = numbers.iter().copied().find(|name| *name == fields.text("chart")).or(usual);
     let number = chosen.and_then(|chosen| rows.columns.iter().position(|(name, _)| name == chosen));
     let (Some(time), Some(number)) = (time, number) else { return html! {} };
     let point = |row: &Vec<gatepost_sources::datum::Datum>| {

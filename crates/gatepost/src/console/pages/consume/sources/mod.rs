@@ -77,7 +77,7 @@ async fn list(page: InSchema) -> Result<Response<Body>, Refused> {
     };
     let body = html! {
         (ui::head(ITEM.1, ABOUT, &new))
-        section.card aria-label=(ITEM.1) {
+        div.card {
             @if sources.is_empty() { (ui::empty(ABOUT, &html! {})) } @else { (ui::scroll(ITEM.1, &table)) }
         }
     };
@@ -169,7 +169,7 @@ fn profile(page: &InSchema, source: &RestSource) -> Markup {
                 } }
             }
             @if source.rows.columns.is_empty() { (ui::empty("Each row is one column of JSON until columns are described.", &html! {})) }
-            @else { (ui::scroll("Data profile", &columns)) }
+            @else { (ui::scroll("All columns", &columns)) }
         }
         (parameters(source))
         (operations(source))
@@ -191,7 +191,7 @@ fn parameters(source: &RestSource) -> Markup {
     html! {
         section.card aria-labelledby="parameters" {
             header { h2 #parameters { "Parameters" } }
-            @if source.parameters.is_empty() { (ui::empty("Callers give nothing.", &html! {})) } @else { (ui::scroll("Parameters", &table)) }
+            @if source.parameters.is_empty() { (ui::empty("Callers give nothing.", &html! {})) } @else { (ui::scroll("All parameters", &table)) }
         }
     }
 }
@@ -211,7 +211,7 @@ fn operations(source: &RestSource) -> Markup {
     html! {
         section.card aria-labelledby="operations" {
             header { h2 #operations { "Operations" } }
-            (ui::scroll("Operations", &table))
+            (ui::scroll("All operations", &table))
         }
     }
 }

@@ -54,7 +54,7 @@ pub(super) async fn rows(page: &InSchema, source: &Arc<RestSource>, fields: &Fie
         Err(problem) => Err(html! { p { (problem) } }),
     };
     html! {
-        section.card aria-label="Rows" {
+        div.card {
             (form(source, &asked, &columns))
             @match &outcome {
                 Err(problem) => div.pad.stack role="alert" { h2.h2 { "There are no rows to show" } (problem) },
@@ -184,7 +184,7 @@ fn paging(asked: &Asked<'_>, rows: &SourceRows) -> Markup {
         div.pbar {
             span.dim {
                 @if !rows.rows.is_empty() { "rows " (first) " to " (asked.offset + rows.rows.len() as u64) ", " }
-                (rows.facts.requests) " requests, " (ui::count(rows.facts.bytes)) " bytes"
+                (ui::plural(rows.facts.requests as usize, "request")) ", " (ui::count(rows.facts.bytes)) " bytes"
                 @if rows.age.as_secs() > 0 { ", kept for " (rows.age.as_secs()) " s" }
                 @if rows.mismatches > 0 { ", " (rows.mismatches) " values did not fit their columns" }
                 @if let Some(limit) = rows.facts.truncated { ", cut by limits." (limit.as_str()) }

@@ -313,7 +313,7 @@ pub(super) async fn log(page: &InSchema, source: &RestSource) -> Result<Markup, 
         }
     };
     Ok(html! {
-        section.card aria-label="Runs" {
+        div.card {
             @if runs.is_empty() { (ui::empty("Nothing was copied yet at this node.", &html! {})) } @else { (ui::scroll("Runs", &table)) }
         }
     })
