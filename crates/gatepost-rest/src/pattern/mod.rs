@@ -15,8 +15,11 @@
 
 #[cfg(test)]
 mod tests;
+mod uri_template;
 
 use crate::definition::{InvalidDefinition, check_length};
+
+pub use uri_template::UriTemplate;
 
 const ARGUMENT: &str = "p_pattern";
 

@@ -3,6 +3,7 @@
 //! [`DataStore::execute`] runs plans, [`DataStore::check`] looks at a handler when it is defined, [`Session`] is for
 //! scripts of the schema's owner, and [`TableSync`] copies rows of a REST source into a table. The engines below hold everything that knows a database driver.
 
+mod description;
 mod dictionary;
 mod error;
 mod look;
@@ -18,10 +19,11 @@ use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use gatepost_rest::plan::Plan;
-use gatepost_rest::render::{Columns, Zone};
+use gatepost_rest::render::Zone;
 use gatepost_rest::source::CompiledSource;
 use gatepost_rest::sql::Dialect;
 
+pub use description::{DescribedType, Description, ValueType};
 pub use dictionary::{DictionarySource, DictionaryView};
 pub use error::{ConstraintKind, DataError, ExecuteError};
 pub use look::{PlanStep, RELATIONS_MAX, Relation, RelationColumn};
@@ -126,13 +128,6 @@ impl std::fmt::Debug for Precondition {
     }
 }
 
-/// What a check of a handler found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Description {
-    /// The columns of its rows; none for blocks.
-    pub columns: Columns,
-}
-
 /// What a look at a replica found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplicaReport {
@@ -213,7 +208,7 @@ impl DataStore {
         result.map_err(|error| error.whoever_sent(values_sent))
     }
 
-    /// Prepares a handler's statements without running them, for load reports. Blocks.
+    /// Prepares a handler's statements without running them, for load reports and documents. Blocks.
     pub fn check(&self, source: &CompiledSource) -> Result<Description, String> {
         match &self.0 {
             Engine::Sqlite(engine) => engine.check(source),

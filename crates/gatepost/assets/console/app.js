@@ -234,6 +234,30 @@ function mountEditors(root = document) {
   }
 }
 
+// SQL commands: what is selected is run alone, names of the tree go to the caret, an error marks its line.
+document.addEventListener('submit', (event) => {
+  const form = event.target.closest('form[data-sql-form]');
+  const editor = form && $('textarea[data-sql]', form)?.editor;
+  if (!editor) return;
+  const some = editor.somethingSelected();
+  form.elements.selection.value = some ? editor.getSelection() : '';
+  form.elements.line.value = some ? editor.getCursor('from').line : 0;
+}, true);
+document.addEventListener('click', (event) => {
+  const name = event.target.closest('[data-insert]');
+  const editor = name && $('textarea[data-sql]')?.editor;
+  if (!editor) return;
+  editor.replaceSelection(name.dataset.insert);
+  editor.focus();
+});
+function markLine(root) {
+  const editor = $('form[data-sql-form] textarea[data-sql]')?.editor;
+  if (!editor) return;
+  editor.eachLine((line) => { editor.removeLineClass(line, 'background', 'error-line'); });
+  const line = Number($('[data-mark-line]', root)?.dataset.markLine);
+  if (line && line <= editor.lineCount()) editor.addLineClass(line - 1, 'background', 'error-line');
+}
+
 // Charts. The colours are custom properties that hold light-dark(): a probe element resolves them.
 const charts = new Map();
 function ink(name) {
@@ -334,6 +358,7 @@ function follow(rows) {
 
 function mount(root = document) {
   mountEditors(root);
+  markLine(root);
   drawCharts(root);
   mountLive(root);
   $('[data-focus]', root)?.focus();

@@ -24,6 +24,7 @@ pub mod snapshot;
 mod source_cache;
 pub mod source_operations;
 pub mod source_sql;
+pub mod source_test;
 pub mod sources;
 pub mod synchronize;
 pub mod throttle;
@@ -63,6 +64,9 @@ use throttle::Throttle;
 
 pub use watch::Watch;
 
+/// Documents about services that are made at a time: each asks the database about many handlers.
+const DESCRIBING_MAX: usize = 2;
+
 /// The variable that can hold the keys instead of a file.
 pub const KEYS_VARIABLE: &str = "GATEPOST_KEYS";
 
@@ -83,6 +87,8 @@ pub struct App {
     pub people_throttle: Throttle,
     /// Slow hashes of secrets and passwords.
     pub slow_checks: SlowChecks,
+    /// Documents about services that are made at a time.
+    pub describing: Arc<Semaphore>,
     /// What request bodies may use together, in KiB.
     pub body_kibibytes: Arc<Semaphore>,
     /// The hosts that requests may name.
@@ -151,6 +157,7 @@ impl App {
             throttle: Throttle::new(oauth),
             people_throttle: Throttle::for_people(),
             slow_checks: SlowChecks::new(oauth.slow_checks, oauth.slow_checks_waiting),
+            describing: Arc::new(Semaphore::new(DESCRIBING_MAX)),
             body_kibibytes: Arc::new(Semaphore::new(config.limits.bodies_bytes.div_ceil(1024))),
             hosts: hosts::ours(config.server.public_url.as_deref(), config.server.listen),
             context_url: format!("{base_url}{}/", config.server.context).into(),

@@ -1,6 +1,7 @@
 //! What a schema publishes, compiled: the router, the locks, and each handler when it is first needed.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use gatepost_oauth::{KeyRing, SealingKeys};
 use gatepost_rest::access::{AccessRules, TemplateLocks, Unprotected};
@@ -11,7 +12,7 @@ use gatepost_rest::source::{self, CompiledSource, NotRunnable, RemoteTables};
 use gatepost_rest::sql::Dialect;
 use gatepost_sources::definition::RestSource;
 use gatepost_store::catalog::Catalog;
-use gatepost_store::data::DataStore;
+use gatepost_store::data::{DataStore, Description};
 
 use super::remote_rows::tables;
 
@@ -60,7 +61,11 @@ pub struct PublishedTemplate {
 pub struct PublishedHandler {
     index: usize,
     compiled: OnceLock<Result<Arc<CompiledSource>, NotRunnable>>,
+    described: Mutex<Option<(Instant, Arc<Description>)>>,
 }
+
+/// How long is believed what the database said of a handler: tables change without the catalog.
+const DESCRIPTION_FRESH: Duration = Duration::from_secs(60);
 
 /// What a published schema was made from, to tell whether it is still true.
 #[derive(Debug)]
@@ -184,7 +189,7 @@ impl PublishedTemplate {
         let template = &module.templates[index];
         let handlers = Method::ALL.map(|method| {
             let index = template.handlers.iter().position(|handler| handler.method == method)?;
-            Some(PublishedHandler { index, compiled: OnceLock::new() })
+            Some(PublishedHandler { index, compiled: OnceLock::new(), described: Mutex::default() })
         });
         Self {
             module: Arc::clone(module),
@@ -225,5 +230,20 @@ impl PublishedTemplate {
             source::compile_with(handler, etag_query, self.dialect, &self.tables).map(Arc::new)
         };
         published.compiled.get_or_init(compile).as_ref()
+    }
+}
+
+impl PublishedHandler {
+    /// What the database said of it lately.
+    pub fn known_description(&self) -> Option<Arc<Description>> {
+        let known = self.described.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = known.as_ref().filter(|(said, _)| said.elapsed() < DESCRIPTION_FRESH);
+        fresh.map(|(_, description)| Arc::clone(description))
+    }
+
+    /// Keeps what the database says of it now.
+    pub fn keep_description(&self, description: Arc<Description>) {
+        let mut known = self.described.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = Some((Instant::now(), description));
     }
 }

@@ -8,7 +8,7 @@ use gatepost_rest::path::RequestPath;
 use gatepost_rest::pattern::Pattern;
 use gatepost_store::catalog::Catalog;
 
-/// A handler, or the rows of a REST source. Some of its paths may be closed by narrower locks.
+/// A handler, the rows of a REST source, or a catalog. Some of its paths may be closed by narrower locks.
 #[derive(Debug, Default)]
 pub(super) struct Route {
     /// The method and the path below the alias, with its parameters: `GET /hr/employees/:id`.
@@ -33,8 +33,13 @@ pub(super) fn routes(catalog: &Catalog, schema: &Schema, rules: &AccessRules) ->
     let modules = catalog.modules_of(schema.id).filter(|module| module.published);
     let mut found: Vec<Route> = modules.flat_map(|module| of_module(rules, module)).collect();
     found.extend(
-        catalog.rest_sources_of(schema.id).filter_map(|source| of_source(rules, schema, &source.name)),
+        catalog
+            .rest_sources_of(schema.id)
+            .filter_map(|source| of_path(rules, schema, &format!("sources/{}", source.name))),
     );
+    // Clients see in them what they may call; only who sees everything is worth a look.
+    let catalogs = ["open-api-catalog", "metadata-catalog"].into_iter();
+    found.extend(catalogs.filter_map(|name| of_path(rules, schema, name)).filter(Route::is_public));
     found
 }
 
@@ -59,15 +64,12 @@ fn of_template(rules: &AccessRules, base_path: &str, template: &Template) -> Vec
     template.handlers.iter().map(|handler| of_handler(handler.method)).collect()
 }
 
-/// Rows of a source are judged by their path, as requests for them are.
-fn of_source(rules: &AccessRules, schema: &Schema, name: &str) -> Option<Route> {
-    let path = RequestPath::parse(&format!("/{}/sources/{name}/", schema.alias)).ok()?;
+/// What no module has, rows of a source and catalogs, is judged by its path, as requests for it are.
+fn of_path(rules: &AccessRules, schema: &Schema, name: &str) -> Option<Route> {
+    let path = RequestPath::parse(&format!("/{}/{name}/", schema.alias)).ok()?;
     let path = path.below(1);
-    let route = Route {
-        name: format!("GET /sources/{name}/"),
-        privileges: rules.privileges_of(path),
-        ..Route::default()
-    };
+    let route =
+        Route { name: format!("GET /{name}/"), privileges: rules.privileges_of(path), ..Route::default() };
     let method = RequestMethod::Handler(Method::Get);
     Some(match rules.decide(None, path, method, &Principal::Anonymous, &mut ()) {
         Verdict::Allow(Admission::Public { entry }) => Route { entries: vec![entry], ..route },

@@ -8,6 +8,7 @@ mod data_logins;
 mod data_url;
 mod demo;
 mod demo_sources;
+mod describe;
 mod diff;
 mod explain;
 mod export;
@@ -22,7 +23,6 @@ mod serve;
 mod since;
 mod source;
 mod sql;
-mod table;
 mod terminal;
 mod token;
 mod url_argument;
@@ -39,6 +39,7 @@ use crate::app::clock::Clock;
 use crate::app::key_file::KeySource;
 use crate::app::{App, KEYS_VARIABLE, Open};
 use crate::config::{CONFIG_FILE, Config, LogFormat};
+use crate::script::table;
 use terminal::Unwritten;
 
 const EXAMPLES: &str = "\
@@ -74,6 +75,8 @@ enum Command {
     Export(export::Export),
     /// Show what a script would change, and who would get in where.
     Diff(diff::Diff),
+    /// Print what a schema publishes as an OpenAPI document or a Postman collection.
+    Describe(describe::Describe),
     /// Say who may make a request, and why.
     Explain(explain::Explain),
     /// List what to look at: public handlers, locks that nobody opens, old secrets.
@@ -200,6 +203,7 @@ pub fn main() -> ExitCode {
         Command::Sql(command) => command.run(),
         Command::Export(command) => command.run(),
         Command::Diff(command) => command.run(),
+        Command::Describe(command) => command.run(),
         Command::Explain(command) => command.run(),
         Command::Audit(command) => command.run(),
         Command::Token(command) => command.run(),

@@ -3,6 +3,7 @@
 pub mod authenticate;
 mod body;
 mod call;
+mod catalog;
 pub(crate) mod coding;
 mod conditional;
 mod cors;

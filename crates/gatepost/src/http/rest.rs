@@ -19,7 +19,7 @@ use super::authenticate::{AuthenticationFailure, Caller, authenticate, look_agai
 use super::call::Call;
 use super::cors::Sharing;
 use super::facts::Facts;
-use super::{cors, decide, oauth, respond, source_operations, sources};
+use super::{catalog, cors, decide, oauth, respond, source_operations, sources};
 use crate::app::App;
 use crate::app::published::{PublishedSchema, PublishedTemplate};
 use crate::app::snapshot::Snapshot;
@@ -100,6 +100,9 @@ async fn answer(
         served.app.throttle.take_request(known.client.id, facts.started).map_err(too_many)?;
     }
     let tail = served.path.below(2);
+    if let Some(target) = catalog::find(tail) {
+        return Box::pin(catalog::answer(served, target, &head, &caller, facts)).await;
+    }
     let found = find(served.schema, tail);
     let template = found.as_ref().map(|found| found.value);
     facts.route = template.map(|template| Arc::clone(&template.route));
@@ -133,7 +136,12 @@ pub(super) fn admit(
 ) -> Result<(), Failure> {
     let admission = decide::admit(served.schema, target, tail, method, caller, facts)?;
     let open = matches!(admission, Admission::Public { .. } | Admission::Unprotected);
-    if served.app.is_stale() && !open {
+    if open { Ok(()) } else { refuse_stale(served, facts) }
+}
+
+/// Refuses while the catalog cannot be read.
+pub(super) fn refuse_stale(served: &Served<'_>, facts: &mut Facts) -> Result<(), Failure> {
+    if served.app.is_stale() {
         facts.reason = "stale catalog";
         return Err(Failure::new(Code::Stale, "This server cannot read its catalog").retry_after(1));
     }

@@ -87,6 +87,12 @@ impl Script {
         format!("{declared}begin\n{}\nend;\n/\n", self.text.trim_matches('\n'))
     }
 
+    /// The calls of another one after these.
+    pub fn append(&mut self, other: Self) {
+        self.text.push_str(&other.text);
+        self.lists |= other.lists;
+    }
+
     /// A line of its own.
     pub fn line(&mut self, line: impl Display) {
         // Writing to a String cannot fail.

@@ -37,6 +37,7 @@ mod secret_reach;
 mod signature;
 mod sources;
 mod sql;
+pub(crate) mod table;
 #[cfg(test)]
 mod tests;
 mod working;

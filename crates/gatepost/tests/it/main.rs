@@ -6,6 +6,7 @@ mod balancer;
 mod cli;
 mod client;
 mod console;
+mod describe;
 mod folder;
 mod hidden;
 mod holder;

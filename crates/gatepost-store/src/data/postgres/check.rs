@@ -1,13 +1,13 @@
 //! Handlers that are looked at when they are defined: their statements are described and not run.
 
-use gatepost_rest::render::Columns;
 use gatepost_rest::source::CompiledSource;
 
 use super::connect::Connection;
 use super::error::connect_error;
 use super::lane::{assume, resume};
 use super::pool::Pool;
-use super::resolve::{self, Desk, ETAG, Part, Resolved, Unresolved, Wanted, parts, resolve};
+use super::resolve::{self, Desk, ETAG, Origin, Part, Resolved, Unresolved, Wanted, parts, resolve};
+use super::value::{described, value_type};
 use super::{Shared, apart};
 use crate::data::Description;
 
@@ -18,7 +18,12 @@ pub(super) type Place = (&'static str, Wanted, bool);
 pub(super) fn places(source: &CompiledSource) -> Vec<Place> {
     let place = |(number, part): (usize, Part<'_>)| {
         let name = if number == ETAG { "etag query: " } else { "" };
-        (name, part.wanted(source), matches!(part, Part::Rows(_)))
+        let shown = match part {
+            Part::Rows(_) => true,
+            Part::Change(_) => !source.block,
+            Part::Value(_) => false,
+        };
+        (name, part.wanted(source), shown)
     };
     parts(source).map(place).collect()
 }
@@ -29,17 +34,23 @@ pub(super) async fn describe(
     places: Vec<Place>,
     writes: bool,
 ) -> Result<Description, String> {
-    let mut columns = Columns::default();
+    let mut description = Description::default();
     for (place, wanted, shown) in places {
         let resolved = one(shared, &wanted, writes).await.map_err(|unresolved| match unresolved {
             Unresolved::Database(error) => format!("{place}{}", resolve::explain(&error, &wanted)),
             Unresolved::Own(error) => format!("{place}{error}"),
         })?;
+        for (origin, kind) in resolved.origins.iter().zip(&resolved.types) {
+            if let Origin::Slot(slot) = origin {
+                description.binds.push((*slot, value_type(kind)));
+            }
+        }
         if shown {
-            columns = resolved.columns;
+            description.types = resolved.kinds.iter().map(described).collect();
+            description.columns = resolved.columns;
         }
     }
-    Ok(Description { columns })
+    Ok(description)
 }
 
 async fn one(shared: &Shared, wanted: &Wanted, writes: bool) -> Result<Resolved, Unresolved> {

@@ -20,6 +20,7 @@ use super::authorize::authorizer;
 use super::error::{execute_error, open_error, words};
 use super::watch::Watch;
 use super::{DataError, DataOptions, ExecuteError};
+use crate::data::{DescribedType, Description, ValueType};
 
 /// SQLite's steps between two looks at the watch.
 const STEPS: i32 = 1000;
@@ -166,6 +167,17 @@ impl UserConnection {
         let columns: Vec<_> = prepared.columns().collect();
         let pairs = columns.iter().map(|column| (column.name(), column.decl_type()));
         Ok(Columns::describe(pairs, &statement.quoted, &self.zone))
+    }
+
+    /// The columns of a statement, with the types that they were declared with.
+    pub(super) fn description(&self, statement: &sql::Statement) -> rusqlite::Result<Description> {
+        let prepared = self.sqlite.prepare(&statement.text)?;
+        let type_of = |declared: Option<&str>| {
+            let name = declared.unwrap_or_default();
+            DescribedType { name: name.to_owned(), value: ValueType::declared(name) }
+        };
+        let types = prepared.columns().map(|column| type_of(column.decl_type())).collect();
+        Ok(Description { columns: self.describe(statement)?, types, binds: Vec::new() })
     }
 
     /// The columns of a statement that is about to run or has just begun to, from the cache unless the schema

@@ -26,7 +26,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use gatepost_rest::plan::Plan;
-use gatepost_rest::render::Columns;
 use gatepost_rest::source::{CompiledSource, Step};
 use tokio::sync::oneshot;
 
@@ -123,14 +122,20 @@ impl Engine {
     pub(super) fn check(&self, source: &CompiledSource) -> Result<Description, String> {
         let checker = self.shared.checker.lock().unwrap_or_else(PoisonError::into_inner);
         let _user = checker.watch.user();
-        let mut columns = Columns::default();
+        let mut description = Description::default();
         for step in &source.steps {
             match step {
                 Step::Query(query) => {
                     checker.prepare_check(query.text())?;
-                    columns = checker.describe(&query.sql).map_err(|error| error.to_string())?;
+                    description = checker.description(&query.sql).map_err(|error| error.to_string())?;
                 }
-                Step::Change { statement, .. } => checker.prepare_check(&statement.sql.text)?,
+                Step::Change { statement, .. } => {
+                    checker.prepare_check(&statement.sql.text)?;
+                    if !source.block {
+                        description =
+                            checker.description(&statement.sql).map_err(|error| error.to_string())?;
+                    }
+                }
                 Step::Assign { expression, .. } => checker.prepare_check(&expression.sql.text)?,
                 Step::Set { .. } => {}
             }
@@ -138,7 +143,7 @@ impl Engine {
         if let Some(etag) = &source.etag {
             checker.prepare_check(&etag.sql.text).map_err(|message| format!("etag query: {message}"))?;
         }
-        Ok(Description { columns })
+        Ok(description)
     }
 
     /// Opens a connection for scripts of the schema's owner. Blocks, as everything that a session does.

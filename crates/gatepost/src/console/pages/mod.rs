@@ -10,9 +10,14 @@ mod me;
 mod overview;
 mod privileges;
 mod roles;
+mod script;
+mod services;
+mod settings;
 mod setup;
 mod sign_in;
+mod sql;
 mod usage;
+mod users;
 
 use axum::Router;
 
@@ -24,6 +29,10 @@ pub(super) fn routes() -> Router<Console> {
         .merge(sign_in::routes())
         .merge(me::routes())
         .merge(go::routes())
+        .merge(services::routes())
+        .merge(script::routes())
+        .merge(users::routes())
+        .merge(settings::routes())
         .merge(roles::routes())
         .merge(privileges::routes())
         .merge(clients::routes())
@@ -32,5 +41,6 @@ pub(super) fn routes() -> Router<Console> {
         .merge(usage::routes())
         .merge(audit::routes())
         .merge(history::routes())
+        .merge(sql::routes())
         .merge(review::routes())
 }

@@ -89,7 +89,15 @@ async fn who_signs_out_is_out() {
 #[tokio::test]
 async fn the_first_administrator_needs_the_code_that_was_printed() {
     let folder = Folder::new("console-gate-6");
-    run_ok(&["init", folder.path().to_str().unwrap(), "--data-url", "sqlite:shop.db", "--schema", "shop"]);
+    run_ok(&[
+        "init",
+        folder.path().to_str().unwrap(),
+        "--data-url",
+        "sqlite:shop.db",
+        "--create",
+        "--schema",
+        "shop",
+    ]);
     let server = TestServer::serve(folder.path());
     let nobody = Browser::nobody(&server);
     assert_eq!(nobody.get("/console/sign-in").await.location.as_deref(), Some("/console/setup"));

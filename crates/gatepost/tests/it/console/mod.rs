@@ -1,11 +1,13 @@
 //! The console as a browser without scripts sees it: pages and forms over the wire.
 
 mod audit;
+mod browser;
 mod gate;
 mod history;
 mod log;
 mod overview;
 mod secure;
+mod sql;
 mod usage;
 
 use reqwest::header::{CONTENT_TYPE, COOKIE, LOCATION, ORIGIN, SET_COOKIE};

@@ -6,7 +6,7 @@ mod computed;
 mod consumer;
 mod discover;
 mod faults;
-mod foreign;
+pub(crate) mod foreign;
 mod obligations;
 mod operations;
 mod paginators;

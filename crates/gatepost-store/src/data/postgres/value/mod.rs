@@ -2,6 +2,7 @@
 //!
 //! A value that is not as its type promises is written as null: the server is trusted to send what it declares.
 
+mod described;
 mod digits;
 mod nested;
 mod number;
@@ -15,6 +16,7 @@ use std::borrow::Cow;
 use gatepost_rest::render::{Value, Zone, json_base64, json_string};
 use tokio_postgres::types::{Kind, Type};
 
+pub(super) use described::{described, value_type};
 use nested::Reader;
 
 /// Whether values of this type are written here; others are cast to text by the statement.

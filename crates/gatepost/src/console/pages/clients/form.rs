@@ -193,7 +193,7 @@ fn form_page(page: &InSchema, draft: &Draft, problem: Option<&str>) -> Response<
             section.card aria-labelledby="would" {
                 header { h2 #would { "This client will be able to call" } }
                 div.pad.stack #preview aria-live="polite" hx-post=(page.path("clients/preview"))
-                    hx-trigger="load, change from:closest form delay:300ms, keyup from:closest form delay:600ms"
+                    hx-trigger="load, change from:\"closest form\" delay:300ms, keyup from:\"closest form\" delay:600ms"
                     hx-include="closest form" hx-swap="innerHTML" {
                     p.soft { "Tick roles: what they open is shown here before anything is saved." }
                 }

@@ -32,7 +32,7 @@ pub(super) async fn show(
         @if page.can(Act::Define) { @if let Some(card) = secrets::readable(&page, client) { (card) br; } }
         div.grid.c2 {
             div.grid {
-                (call_it(&page, client, routes.first().copied()))
+                (call_it(&page, client, routes.iter().find(|route| route.starts_with("GET ")).copied()))
                 (secrets_table(&page, client))
                 (usage)
             }

@@ -20,14 +20,14 @@ use crate::postgres::install;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Whether a program is there and runs with these arguments.
-fn works(program: &str, arguments: &[&str]) -> bool {
+pub(crate) fn works(program: &str, arguments: &[&str]) -> bool {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }
 
 /// Sees that programs of the system are there, installing their packages if they are not and that can be done.
-fn need(what: &str, packages: &[&str], is_there: impl Fn() -> bool) {
+pub(crate) fn need(what: &str, packages: &[&str], is_there: impl Fn() -> bool) {
     // One after the other: where Node.js brings npm along, the package of npm cannot stand beside it.
     let mut installed = packages.iter().map(|package| install(&[package]).is_some() && is_there());
     if is_there() || installed.any(|enough| enough) {
@@ -38,7 +38,7 @@ fn need(what: &str, packages: &[&str], is_there: impl Fn() -> bool) {
 }
 
 /// A folder below the target folder that `fill` has filled, kept for as long as the pinned versions are these.
-fn cached(name: &str, pinned: &str, fill: impl Fn(&Path)) -> PathBuf {
+pub(crate) fn cached(name: &str, pinned: &str, fill: impl Fn(&Path)) -> PathBuf {
     let mut hasher = DefaultHasher::new();
     pinned.hash(&mut hasher);
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR"));
@@ -57,7 +57,7 @@ fn cached(name: &str, pinned: &str, fill: impl Fn(&Path)) -> PathBuf {
 }
 
 /// Runs an installer, which says what is wrong and how to try again by hand.
-fn run_installer(command: &mut Command, folder: &Path) {
+pub(crate) fn run_installer(command: &mut Command, folder: &Path) {
     let output = command.current_dir(folder).stdin(Stdio::null()).output();
     let output = output.unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
     assert!(
