@@ -50,5 +50,6 @@ pub(super) fn routes() -> Router<Console> {
         .merge(audit::routes())
         .merge(history::routes())
         .merge(consume::routes())
+        .merge(sql::routes())
         .merge(review::routes())
 }

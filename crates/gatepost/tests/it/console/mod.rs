@@ -13,6 +13,7 @@ mod secure;
 mod secure;
 mod sources;
 mod sql;
+mod sql;
 mod try_it;
 mod usage;
 
