@@ -28,6 +28,7 @@ pub mod source_test;
 pub mod sources;
 pub mod synchronize;
 pub mod throttle;
+pub mod usage;
 mod watch;
 
 use std::collections::HashMap;

@@ -14,6 +14,7 @@ mod doors;
 mod driver;
 mod event;
 mod export;
+mod former;
 mod gatepost;
 mod host;
 mod installation;
@@ -47,6 +48,7 @@ pub use event::{
     Event, HandlerPlace, RefusedHandler, ScriptFailure, ScriptOptions, ScriptReport, WaitingHandler,
 };
 pub use export::{Script, boolean, export, number, optional, text, write_document};
+pub use former::former;
 pub use host::ScriptHost;
 pub use packages::{PackageMember, package_members};
 pub use remembered::without_secrets;

@@ -1,17 +1,23 @@
 //! The pages, a file or folder each.
 
+pub(super) mod audit;
 mod clients;
 mod consume;
+mod figures;
 mod go;
+mod history;
+mod log;
 mod me;
+mod modules;
+mod overview;
 mod privileges;
 mod roles;
 mod script;
-mod services;
 mod settings;
 mod setup;
 mod sign_in;
 mod sql;
+mod usage;
 mod users;
 
 use axum::Router;
@@ -24,7 +30,7 @@ pub(super) fn routes() -> Router<Console> {
         .merge(sign_in::routes())
         .merge(me::routes())
         .merge(go::routes())
-        .merge(services::routes())
+        .merge(modules::routes())
         .merge(script::routes())
         .merge(users::routes())
         .merge(settings::routes())
@@ -32,6 +38,11 @@ pub(super) fn routes() -> Router<Console> {
         .merge(privileges::routes())
         .merge(clients::routes())
         .merge(sql::routes())
+        .merge(overview::routes())
+        .merge(log::routes())
+        .merge(usage::routes())
+        .merge(audit::routes())
+        .merge(history::routes())
         .merge(consume::routes())
         .merge(review::routes())
 }
