@@ -1,5 +1,6 @@
 //! The pages, a file or folder each.
 
+mod access;
 pub(super) mod audit;
 mod clients;
 mod consume;
@@ -11,12 +12,14 @@ mod me;
 mod modules;
 mod overview;
 mod privileges;
+mod reference;
 mod roles;
 mod script;
 mod settings;
 mod setup;
 mod sign_in;
 mod sql;
+mod try_it;
 mod usage;
 mod users;
 
@@ -34,6 +37,9 @@ pub(super) fn routes() -> Router<Console> {
         .merge(script::routes())
         .merge(users::routes())
         .merge(settings::routes())
+        .merge(access::routes())
+        .merge(reference::routes())
+        .merge(try_it::routes())
         .merge(roles::routes())
         .merge(privileges::routes())
         .merge(clients::routes())
@@ -44,5 +50,6 @@ pub(super) fn routes() -> Router<Console> {
         .merge(audit::routes())
         .merge(history::routes())
         .merge(consume::routes())
+        .merge(sql::routes())
         .merge(review::routes())
 }

@@ -2,13 +2,19 @@
 
 mod audit;
 mod browser;
+mod explain;
+mod gate;
 mod gate;
 mod history;
 mod log;
 mod overview;
+mod reference;
+mod secure;
 mod secure;
 mod sources;
 mod sql;
+mod sql;
+mod try_it;
 mod usage;
 
 use reqwest::header::{CONTENT_TYPE, COOKIE, LOCATION, ORIGIN, SET_COOKIE};
