@@ -222,12 +222,13 @@ pub(super) async fn save(page: InSchema, fields: Fields) -> Result<Response<Body
     let (name, toml) = (fields.text("name").to_owned(), fields.raw("toml").unwrap_or_default().to_owned());
     let known = fields.get("was").map(|was| find(&page, was)).transpose()?;
     let again = |problem: &str| {
-        let inside = match &known {
-            Some(source) => with_tabs(&page, source, "definition", &tab(&page, source, &toml, Some(problem))),
-            None => html! {
+        let inside = if let Some(source) = &known {
+            with_tabs(&page, source, "definition", &tab(&page, source, &toml, Some(problem)))
+        } else {
+            html! {
                 (ui::head(&name, "The definition was not accepted.", &html! {}))
                 section.card aria-label="Definition" { (definition_form(&page, &name, false, &toml, Some(problem))) }
-            },
+            }
         };
         framed(&page, ITEM, &name, &inside)
     };

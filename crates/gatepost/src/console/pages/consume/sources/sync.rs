@@ -194,7 +194,7 @@ fn drift(page: &InSchema, sync: &Sync, facts: &Facts) -> Markup {
                 Err(error) => p.pad.soft { "It cannot be looked at: " (error) },
                 Ok(statements) if statements.is_empty() => p.pad { (ui::badge(Tone::Good, "circle-check", "fits")) " " span.mono { (sync.table) } " has every column of the source." },
                 Ok(statements) => {
-                    @let script = statements.iter().map(|statement| format!("{statement};\n")).collect::<String>();
+                    @let script = format!("{};\n", statements.join(";\n"));
                     p.pad { (ui::badge(Tone::Warn, "triangle-alert", "differs")) " These statements bring it to the source's columns:" }
                     pre.code tabindex="0" role="region" aria-label="Statements" { (script) }
                     @if page.can(Act::Define) {
