@@ -4,6 +4,7 @@
 //! what differs in one transaction and refuses when somebody else was first.
 
 mod copy;
+mod history;
 mod key_ring;
 mod object;
 mod objects;
@@ -25,6 +26,7 @@ pub use crate::database::{
     redact, without_password,
 };
 pub use copy::CopyError;
+pub use history::{HistoryFilter, HistoryState, put_document};
 pub use object::Named;
 pub use objects::Objects;
 pub use people::{ConsoleItem, ConsoleItemKind, SignIn};
@@ -118,6 +120,8 @@ pub struct HistoryEntry {
     pub revision: u64,
     /// The object.
     pub object_id: Id,
+    /// The schema it belongs to; 0 for schemas and users.
+    pub schema_id: Id,
     /// Its kind: `module`, `client`, …
     pub kind: String,
     /// Its name at that time.

@@ -12,7 +12,7 @@ use super::object::{Named, Object, ObjectKind};
 use super::objects::Objects;
 use super::revocation::{self, REVOCATION_GRACE_MS, Revocations, RevokedToken, TokenId};
 use super::succession::{Seen, find_committed_ms, follows};
-use super::{Catalog, Change, CommitError, HistoryEntry};
+use super::{Catalog, Change, CommitError};
 use crate::database::{
     Access, CatalogPlace, Database, DatabaseError, Lineage, Listener, Migration, Parameter, Transaction,
 };
@@ -258,37 +258,6 @@ impl CatalogStore {
             Ok(())
         })
     }
-
-    /// The newest changes first, at most `limit`, of one schema or of all.
-    pub fn list_history(
-        &self,
-        schema_id: Option<Id>,
-        limit: u32,
-    ) -> Result<Vec<HistoryEntry>, DatabaseError> {
-        let mut entries = Vec::new();
-        let schema = schema_id.map_or(Parameter::Integer(-1), |id| Parameter::Integer(id as i64));
-        self.database.transaction(Access::Read, |transaction| {
-            transaction.query(
-                "select revision, object_id, kind, name, action, author, source, changed_at_ms from history
-                 where $1 = -1 or schema_id = $1 order by revision desc, object_id limit $2",
-                &[schema, Parameter::Integer(i64::from(limit))],
-                &mut |row| {
-                    entries.push(HistoryEntry {
-                        revision: row.integer(0)? as u64,
-                        object_id: row.integer(1)? as u64,
-                        kind: row.text(2)?,
-                        name: row.text(3)?,
-                        action: row.text(4)?,
-                        author: row.text(5)?,
-                        source: row.text(6)?,
-                        changed_on_ms: row.integer(7)?,
-                    });
-                    Ok(())
-                },
-            )
-        })?;
-        Ok(entries)
-    }
 }
 
 /// The whole catalog on a server that took over, and whether it follows on what was known.
@@ -377,7 +346,12 @@ pub(super) fn read_since(transaction: &dyn Transaction, known: &Catalog) -> Resu
     Ok(catalog)
 }
 
-fn apply(catalog: &mut Catalog, kind: ObjectKind, id: Id, body: Option<&str>) -> Result<(), DatabaseError> {
+pub(super) fn apply(
+    catalog: &mut Catalog,
+    kind: ObjectKind,
+    id: Id,
+    body: Option<&str>,
+) -> Result<(), DatabaseError> {
     fn put<T: Named + DeserializeOwned>(
         map: &mut Objects<T>,
         id: Id,

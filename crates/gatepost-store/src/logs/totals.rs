@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::durations::Durations;
-use super::filter::{StatusFilter, schema_list};
+use super::filter::{StatusFilter, one_integer, schema_list};
 use super::{LogStore, Record};
 use crate::catalog::DatabaseError;
 use crate::database::{Access, Parameter, Transaction};
@@ -214,6 +214,33 @@ impl LogStore {
             Ok::<(), DatabaseError>(())
         })?;
         Ok(totals)
+    }
+
+    /// Whether a handler of the schema refused a caller without a token, and answered another one.
+    pub fn has_locked_then_answered(&self, schema: &str) -> Result<bool, DatabaseError> {
+        self.has_rows(
+            "select 1 from route_total refused
+             where schema = $1 and status = 401 and route <> '' and route not like 'oauth/%' and exists
+               (select 1 from route_total where schema = refused.schema and route = refused.route
+                and status between 200 and 299)
+             limit 1",
+            &[Parameter::Text(schema)],
+        )
+    }
+
+    /// Whether a route of the schema that begins so was answered.
+    pub fn has_answered(&self, schema: &str, beginning: &str) -> Result<bool, DatabaseError> {
+        let end = format!("{beginning}\u{10ffff}");
+        self.has_rows(
+            "select 1 from route_total
+             where schema = $1 and route >= $2 and route < $3 and status between 200 and 299 limit 1",
+            &[Parameter::Text(schema), Parameter::Text(beginning), Parameter::Text(&end)],
+        )
+    }
+
+    fn has_rows(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<bool, DatabaseError> {
+        self.reader
+            .transaction(Access::Read, |transaction| Ok(one_integer(transaction, sql, parameters)?.is_some()))
     }
 
     /// When each client was last seen, since [`LogStore::find_begin_ms`].

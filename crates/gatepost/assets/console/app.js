@@ -234,6 +234,30 @@ function mountEditors(root = document) {
   }
 }
 
+// SQL commands: what is selected is run alone, names of the tree go to the caret, an error marks its line.
+document.addEventListener('submit', (event) => {
+  const form = event.target.closest('form[data-sql-form]');
+  const editor = form && $('textarea[data-sql]', form)?.editor;
+  if (!editor) return;
+  const some = editor.somethingSelected();
+  form.elements.selection.value = some ? editor.getSelection() : '';
+  form.elements.line.value = some ? editor.getCursor('from').line : 0;
+}, true);
+document.addEventListener('click', (event) => {
+  const name = event.target.closest('[data-insert]');
+  const editor = name && $('textarea[data-sql]')?.editor;
+  if (!editor) return;
+  editor.replaceSelection(name.dataset.insert);
+  editor.focus();
+});
+function markLine(root) {
+  const editor = $('form[data-sql-form] textarea[data-sql]')?.editor;
+  if (!editor) return;
+  editor.eachLine((line) => { editor.removeLineClass(line, 'background', 'error-line'); });
+  const line = Number($('[data-mark-line]', root)?.dataset.markLine);
+  if (line && line <= editor.lineCount()) editor.addLineClass(line - 1, 'background', 'error-line');
+}
+
 // Charts. The colours are custom properties that hold light-dark(): a probe element resolves them.
 const charts = new Map();
 function ink(name) {
@@ -276,9 +300,67 @@ function drawCharts(root = document) {
   }
 }
 
+// Live lists: rows come at the top. They wait while somebody reads (pointer, focus, scrolled), and the list is bounded.
+function mountLive(root = document) {
+  for (const rows of $$('tbody[data-live]', root)) {
+    if (rows.live) continue;
+    rows.live = true;
+    follow(rows);
+  }
+}
+
+function follow(rows) {
+  const box = rows.closest('.tw') ?? rows;
+  const card = rows.closest('.card') ?? document;
+  const [state, more, none] = ['state', 'new', 'empty'].map((name) => $(`[data-live-${name}]`, card));
+  const most = Number(rows.dataset.liveRows);
+  const waiting = [];
+  let source;
+  let last = '';
+  const held = () => box.matches(':hover') || box.contains(document.activeElement) || box.scrollTop > 0;
+  const say = (text) => { if (state && state.textContent !== text) state.textContent = text; };
+  const show = () => {
+    if (waiting.length) none?.remove();
+    for (const row of waiting.splice(0)) rows.insertAdjacentHTML('afterbegin', row);
+    while (rows.rows.length > most) rows.rows[rows.rows.length - 1].remove();
+    if (more) more.hidden = true;
+    say('Live');
+  };
+  const settle = () => {
+    if (!waiting.length) return;
+    if (!held()) return show();
+    say('Paused');
+    if (more) {
+      more.hidden = false;
+      more.textContent = `${waiting.length} new`;
+    }
+  };
+  const open = () => {
+    const url = new URL(rows.dataset.live, location.href);
+    if (last) url.searchParams.set('after', last);
+    source = new EventSource(url);
+    source.onmessage = (event) => {
+      last = event.lastEventId;
+      waiting.push(event.data);
+      if (waiting.length > most) waiting.shift();
+      settle();
+    };
+    source.onerror = () => { if (source.readyState === EventSource.CLOSED) say('Not connected'); };
+  };
+  more?.addEventListener('click', show);
+  for (const name of ['pointerleave', 'focusout', 'scroll']) box.addEventListener(name, () => setTimeout(settle));
+  document.addEventListener('visibilitychange', () => {
+    source?.close();
+    if (!document.hidden) open();
+  });
+  if (!document.hidden) open();
+}
+
 function mount(root = document) {
   mountEditors(root);
+  markLine(root);
   drawCharts(root);
+  mountLive(root);
   $('[data-focus]', root)?.focus();
   for (const box of $$('[data-single-keys]', root)) box.checked = singleKeys();
 }

@@ -24,9 +24,11 @@ pub mod snapshot;
 mod source_cache;
 pub mod source_operations;
 pub mod source_sql;
+pub mod source_test;
 pub mod sources;
 pub mod synchronize;
 pub mod throttle;
+pub mod usage;
 mod watch;
 
 use std::collections::HashMap;

@@ -1,6 +1,7 @@
 //! The security audit: what an operator should look at, found in definitions, clients and configuration. Decisions are
 //! those of requests: the same rules are asked.
 
+mod accepted;
 mod clients;
 mod configuration;
 pub mod explain;
@@ -9,11 +10,15 @@ pub mod reach;
 mod routes;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 use std::fmt;
 
 use gatepost_rest::definition::Id;
+use gatepost_store::catalog::DatabaseError;
 use serde::Serialize;
+
+pub use accepted::{ACCEPTED_DAYS_MAX, Acceptance, accept, reopen};
 
 use crate::app::App;
 
@@ -59,6 +64,9 @@ pub struct Finding {
     pub evidence: Vec<String>,
     /// What ends it: a call for `gatepost sql`, or a key of the configuration.
     pub fix: String,
+    /// Who accepts it, and why; such a finding does not count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<Acceptance>,
 }
 
 /// What an audit measures against.
@@ -68,24 +76,36 @@ pub struct Bounds {
     pub now_ms: i64,
     /// How old a client secret may get, in days.
     pub secret_days: u32,
+    /// After how many days without a call or a token a client counts as unused.
+    pub unused_days: u32,
 }
 
-/// Everything that there is to look at, the worst first.
-pub fn audit(app: &App, bounds: Bounds) -> Vec<Finding> {
+impl Bounds {
+    /// The usual bounds, now.
+    pub fn at(now_ms: i64) -> Self {
+        Self { now_ms, secret_days: 365, unused_days: 90 }
+    }
+}
+
+/// Everything that there is to look at, the worst first; what somebody accepted is among it.
+pub fn audit(app: &App, bounds: Bounds) -> Result<Vec<Finding>, DatabaseError> {
     let snapshot = app.snapshot();
     let mut found = configuration::look(&app.config, &snapshot);
+    let seen = usage::Seen::read(app)?;
     for schema in snapshot.schemas() {
         let scope = Scope { name: &schema.schema.name, id: schema.schema.id };
         found.extend(locks::look(scope, &snapshot.catalog, schema));
         found.extend(clients::look(scope, &snapshot, schema, &app.config, bounds));
+        found.extend(usage::look(scope, &snapshot, &app.config, &seen, bounds));
     }
+    accepted::mark(app, &mut found, bounds.now_ms)?;
     found.sort_by(|one, other| {
         let order = |finding: &Finding| {
             (finding.severity, finding.schema.clone(), finding.check, finding.object.clone())
         };
         order(one).cmp(&order(other))
     });
-    found
+    Ok(found)
 }
 
 /// The schema that is looked at.
@@ -110,6 +130,7 @@ fn finding(severity: Severity, check: &'static str, object: String) -> Finding {
         why: String::new(),
         evidence: Vec::new(),
         fix: String::new(),
+        accepted: None,
     }
 }
 

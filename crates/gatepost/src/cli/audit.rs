@@ -5,13 +5,13 @@ use clap::Args;
 
 use super::Place;
 use super::terminal::{print, say};
-use crate::app::clock::Clock;
+use crate::app::clock::{Clock, rfc3339};
 use crate::audit::{Bounds, Finding, Severity, audit};
 
 /// List what to look at: public handlers, locks that nobody opens, old secrets, wide configuration.
 ///
 /// Reads the catalog and the configuration, not the network. Exits with 0 when no door is open to callers without a
-/// token and with 1 when one is; warnings and notices do not count.
+/// token and with 1 when one is; warnings, notices and what somebody accepted in the console do not count.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   gatepost audit --data shop
@@ -34,7 +34,7 @@ impl Audit {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let app = self.place.open()?;
         let mut findings =
-            audit(&app, Bounds { now_ms: Clock::System.now_ms(), secret_days: self.secret_days });
+            audit(&app, Bounds { secret_days: self.secret_days, ..Bounds::at(Clock::System.now_ms()) })?;
         if let Some(wanted) = &self.schema {
             let wanted = wanted.to_ascii_lowercase();
             let known = app.snapshot().catalog.schema_by_name(&wanted).is_some();
@@ -44,14 +44,24 @@ impl Audit {
         if self.json {
             print(format!("{}\n", serde_json::to_string_pretty(&findings)?))?;
         } else {
-            for finding in &findings {
+            let (accepted, open): (Vec<_>, Vec<_>) =
+                findings.iter().partition(|finding| finding.accepted.is_some());
+            for finding in &open {
                 say_finding(finding)?;
             }
-            if findings.is_empty() {
+            if open.is_empty() {
                 say("nothing to look at")?;
             }
+            if !accepted.is_empty() {
+                say("\naccepted:")?;
+            }
+            for finding in accepted {
+                say_finding(finding)?;
+            }
         }
-        let open = findings.iter().filter(|finding| finding.severity == Severity::OpenDoor).count();
+        let is_open =
+            |finding: &&Finding| finding.severity == Severity::OpenDoor && finding.accepted.is_none();
+        let open = findings.iter().filter(is_open).count();
         match open {
             0 => Ok(()),
             1 => bail!("one door is open"),
@@ -67,6 +77,14 @@ fn say_finding(finding: &Finding) -> anyhow::Result<()> {
     for line in &finding.evidence {
         say(format_args!("    {line}"))?;
     }
-    say(format_args!("  fix: {}", finding.fix))?;
+    match &finding.accepted {
+        None => say(format_args!("  fix: {}", finding.fix))?,
+        Some(accepted) => say(format_args!(
+            "  accepted by {} until {}: {}",
+            accepted.by,
+            rfc3339(accepted.until_ms),
+            accepted.reason
+        ))?,
+    }
     Ok(())
 }

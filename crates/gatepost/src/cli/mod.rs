@@ -20,12 +20,13 @@ mod login_files;
 mod migrate;
 mod new_folder;
 mod serve;
+mod since;
 mod source;
 mod sql;
-mod table;
 mod terminal;
 mod token;
 mod url_argument;
+mod usage;
 mod user;
 
 use std::path::{Path, PathBuf};
@@ -38,6 +39,7 @@ use crate::app::clock::Clock;
 use crate::app::key_file::KeySource;
 use crate::app::{App, KEYS_VARIABLE, Open};
 use crate::config::{CONFIG_FILE, Config, LogFormat};
+use crate::script::table;
 use terminal::Unwritten;
 
 const EXAMPLES: &str = "\
@@ -93,8 +95,10 @@ enum Command {
     CopyCatalog(copy_catalog::CopyCatalog),
     /// List, rotate and remove keys.
     Keys(keys::Keys),
-    /// Show the newest requests of the access log, or the newest changes of the catalog.
+    /// Show requests of the access log, the audit trail, or changes of the catalog.
     Log(log::Log),
+    /// Show what each client and each handler came to.
+    Usage(usage::Usage),
 }
 
 /// Which installation a command works on.
@@ -209,6 +213,7 @@ pub fn main() -> ExitCode {
         Command::Migrate(command) => command.run(),
         Command::Keys(command) => command.run(),
         Command::Log(command) => command.run(),
+        Command::Usage(command) => command.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

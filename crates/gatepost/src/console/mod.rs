@@ -10,6 +10,7 @@ mod cookie;
 mod fields;
 mod gate;
 mod pages;
+mod period;
 mod refused;
 mod review;
 mod setup;
@@ -28,7 +29,7 @@ use axum::routing::get;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, Request, Response};
 use hyper::body::Incoming;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::app::App;
 use crate::http::Peer;
@@ -47,6 +48,9 @@ const FORM_BYTES_MAX: usize = 2 << 20;
 
 /// How much blocking work runs at a time; more waits.
 const WORK_MAX: usize = 16;
+
+/// How many live lists may be open; another is refused.
+const STREAMS_MAX: usize = 64;
 
 /// The longest that a page waits for its turn and its work.
 const WORK_TIMEOUT: Duration = Duration::from_secs(60);
@@ -70,6 +74,9 @@ struct Inner {
     hosts: Vec<String>,
     setup: setup::Setup,
     work: Semaphore,
+    /// Places for live lists.
+    streams: Arc<Semaphore>,
+    findings: pages::audit::Cache,
     started: Instant,
 }
 
@@ -91,6 +98,8 @@ impl Console {
             hosts,
             setup: setup::Setup::default(),
             work: Semaphore::new(WORK_MAX),
+            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            findings: pages::audit::Cache::default(),
             started: Instant::now(),
         };
         Some(Self { inner: Arc::new(inner) })
@@ -119,6 +128,11 @@ impl Console {
     fn is_exposed(&self) -> bool {
         let listen = self.app().config.console.listen.unwrap_or(self.app().config.server.listen);
         !self.is_secure() && !listen.ip().is_loopback()
+    }
+
+    /// A place for a live list, if there is one.
+    fn take_stream(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.inner.streams).try_acquire_owned().ok()
     }
 
     /// How long the process has been up.

@@ -61,6 +61,27 @@ pub(super) async fn propose(
     signed_in: &SignedIn,
     proposal: Proposal,
 ) -> Result<Result<Response<Body>, Box<ScriptFailure>>, Refused> {
+    Ok(rehearse(signed_in, &proposal)
+        .await?
+        .map(|(revision, review)| page(signed_in, &proposal, &review, revision)))
+}
+
+/// The same, if the script would change definitions at all.
+pub(super) async fn propose_change(
+    signed_in: &SignedIn,
+    proposal: Proposal,
+) -> Result<Result<Option<Response<Body>>, Box<ScriptFailure>>, Refused> {
+    let rehearsed = rehearse(signed_in, &proposal).await?;
+    Ok(rehearsed.map(|(revision, review)| {
+        (!review.schemas.is_empty()).then(|| page(signed_in, &proposal, &review, revision))
+    }))
+}
+
+/// What the script would change, and the revision that this was found on.
+async fn rehearse(
+    signed_in: &SignedIn,
+    proposal: &Proposal,
+) -> Result<Result<(u64, Review), Box<ScriptFailure>>, Refused> {
     signed_in.may(Act::Define)?;
     let options = signed_in.script_options(&proposal.schema);
     let text = proposal.script.clone();
@@ -71,14 +92,14 @@ pub(super) async fn propose(
             (revision, script::review(&**app, &text, &options, app.unprotected()))
         })
         .await?;
-    let review = match reviewed {
-        Ok(review) => review,
-        Err(failure) => return Ok(Err(failure)),
-    };
-    let body = markup(signed_in, &proposal, &review, revision);
+    Ok(reviewed.map(|review| (revision, review)))
+}
+
+fn page(signed_in: &SignedIn, proposal: &Proposal, review: &Review, revision: u64) -> Response<Body> {
+    let body = markup(signed_in, proposal, review, revision);
     let crumbs = [(proposal.title.as_str(), proposal.back.as_str()), ("Review", "")];
     let page = Page { title: "Review", crumbs: &crumbs, schema: Some(&proposal.schema), ..Page::default() };
-    Ok(Ok(shell::page(signed_in, page, &body)))
+    shell::page(signed_in, page, &body)
 }
 
 /// The same for a page without a form to go back to: what fails is a page of its own.
@@ -204,21 +225,32 @@ pub(super) enum Applied {
     ToReview(Response<Body>),
 }
 
-/// Runs a script that was reviewed, if the definitions are still those that it was reviewed on.
-pub(super) async fn run_reviewed(
+/// The review once more, if the definitions are not those any more that the form was reviewed on.
+pub(super) async fn review_again(
     signed_in: &SignedIn,
-    proposal: Proposal,
+    proposal: &Proposal,
     fields: &Fields,
-) -> Result<Applied, Refused> {
+) -> Result<Option<Response<Body>>, Refused> {
     signed_in.may(Act::Define)?;
     let snapshot = signed_in.console.app().snapshot();
     let schema = snapshot.catalog.schema_by_name(&proposal.schema);
     if !schema.is_some_and(|schema| signed_in.user.sees_schema(schema.id)) {
         return Err(Refused::NotFound);
     }
-    if fields.text("revision").parse() != Ok(snapshot.catalog.revision) {
-        let title = format!("Changed meanwhile: {}", proposal.title);
-        let again = propose_or_refuse(signed_in, Proposal { title, ..proposal }).await?;
+    if fields.text("revision").parse() == Ok(snapshot.catalog.revision) {
+        return Ok(None);
+    }
+    let title = format!("Changed meanwhile: {}", proposal.title);
+    propose_or_refuse(signed_in, Proposal { title, ..proposal.clone() }).await.map(Some)
+}
+
+/// Runs a script that was reviewed, if the definitions are still those that it was reviewed on.
+pub(super) async fn run_reviewed(
+    signed_in: &SignedIn,
+    proposal: Proposal,
+    fields: &Fields,
+) -> Result<Applied, Refused> {
+    if let Some(again) = review_again(signed_in, &proposal, fields).await? {
         return Ok(Applied::ToReview(again));
     }
     let options = signed_in.script_options(&proposal.schema);

@@ -88,7 +88,7 @@ impl Script {
     }
 
     /// The calls of another one after these.
-    pub fn append(&mut self, other: Self) {
+    pub fn append(&mut self, other: &Self) {
         self.text.push_str(&other.text);
         self.lists |= other.lists;
     }
@@ -107,7 +107,8 @@ impl Script {
         self.line(format_args!("{name}(\n{});", arguments.join(",\n")));
     }
 
-    fn schema(&mut self, schema: &Schema) {
+    /// The schema itself.
+    pub fn schema(&mut self, schema: &Schema) {
         self.call(
             "ords.enable_schema",
             &[
@@ -313,9 +314,14 @@ impl Script {
         }
         sources.sort_by(|a, b| a.name.cmp(&b.name));
         for source in sources {
-            let definition = [("p_name", text(&source.name)), ("p_definition", text(&source.to_toml()))];
-            self.call("gatepost.define_rest_source", &definition);
+            self.rest_source(source);
         }
+    }
+
+    /// A REST source.
+    pub fn rest_source(&mut self, source: &RestSource) {
+        let definition = [("p_name", text(&source.name)), ("p_definition", text(&source.to_toml()))];
+        self.call("gatepost.define_rest_source", &definition);
     }
 
     /// A remote server.

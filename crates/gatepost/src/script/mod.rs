@@ -14,6 +14,7 @@ mod doors;
 mod driver;
 mod event;
 mod export;
+mod former;
 mod gatepost;
 mod host;
 mod installation;
@@ -36,6 +37,7 @@ mod secret_reach;
 mod signature;
 mod sources;
 mod sql;
+pub(crate) mod table;
 #[cfg(test)]
 mod tests;
 mod working;
@@ -46,6 +48,7 @@ pub use event::{
     Event, HandlerPlace, RefusedHandler, ScriptFailure, ScriptOptions, ScriptReport, WaitingHandler,
 };
 pub use export::{Script, boolean, export, number, optional, text, write_document};
+pub use former::former;
 pub use host::ScriptHost;
 pub use packages::{PackageMember, package_members};
 pub use remembered::without_secrets;

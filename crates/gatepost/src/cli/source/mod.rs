@@ -4,20 +4,17 @@ mod define;
 mod discover;
 mod sync;
 
-use std::fmt::Display;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use gatepost_sources::datum::Datum;
 use gatepost_sources::definition::{ColumnType, RestSource};
-use gatepost_sources::error::{Code, SourceError, Stage};
+use gatepost_sources::error::SourceError;
 use gatepost_sources::filter::Wanted;
 use gatepost_sources::paging::Window;
-use gatepost_sources::token::Warning;
 use gatepost_store::data::SessionValue;
 use serde_json::Value;
 
@@ -25,11 +22,12 @@ use define::Define;
 use discover::Discover;
 use sync::{Runs, Sync};
 
-use super::terminal::{say, tell};
+use super::terminal::{Unwritten, say, tell};
 use super::{Place, table};
 use crate::app::App;
+use crate::app::source_test::TestStep;
 use crate::app::sources::RowsWanted;
-use crate::outbound::{Fetch, FetchFacts, ReadySource};
+use crate::outbound::{FetchFacts, ReadySource};
 
 /// Propose, define and test REST sources, read their rows, copy them into tables.
 #[derive(Debug, Args)]
@@ -164,130 +162,30 @@ fn find(place: &Place, schema: &str, source: &str) -> anyhow::Result<(App, Arc<R
 
 impl Test {
     async fn run(&self, app: &App, source: &Arc<RestSource>) -> anyhow::Result<()> {
-        let ready = step(0, "definition", app.ready_source(source, 0))?;
-        let name = ready.sign_in.as_ref().map_or("nobody", |sign_in| sign_in.credential.name.as_str());
-        passed(
-            0,
-            "definition",
-            format_args!("{} as {name}, parameters and secret are there", ready.base_url),
-        )?;
-        self.reach(app, &ready).await?;
-        self.token(app, &ready).await?;
-        self.call(app, ready).await
-    }
-
-    /// Where the API is, whether it may be called, and whether a connection can be made.
-    async fn reach(&self, app: &App, ready: &ReadySource) -> anyhow::Result<()> {
-        let within = Duration::from_millis(ready.source.timeout.connect_ms);
-        let url = gatepost_sources::address::join(&ready.server.base_url, &ready.source.path);
-        let url = url.parse().map_err(|_| SourceError::new(Code::DefinitionBroken));
-        let url: reqwest::Url = step(1, "dns", url)?;
-        let judged =
-            ready.sign_in.as_ref().map_or(Ok(()), |sign_in| app.outbound.judge(&url, &sign_in.valid_for));
-        step(1, "dns", judged)?;
-        let found = step(1, "dns", app.outbound.resolve(&url, within).await)?;
-        let addresses: Vec<_> = found.addresses().iter().map(ToString::to_string).collect();
-        let ms = found.elapsed().as_millis();
-        passed(1, "dns", format_args!("{} in {ms} ms; {url} may be called", addresses.join(", ")))?;
-        let tls_ca = ready.server.tls_ca.as_deref();
-        let connected = app.outbound.connect(&found, tls_ca, within).await;
-        let ms = step(2, "connect", connected)?.as_millis();
-        let how = if url.scheme() == "https" { "with TLS" } else { "plain HTTP" };
-        passed(2, "connect", format_args!("{how} in {ms} ms"))
-    }
-
-    async fn token(&self, app: &App, ready: &ReadySource) -> anyhow::Result<()> {
-        let Some(endpoint) = ready.sign_in.as_ref().and_then(|sign_in| sign_in.endpoint.as_ref()) else {
-            return passed(3, "token", "none is needed");
-        };
-        let begun = Instant::now();
-        let token = step(3, "token", app.outbound.token(endpoint).await)?;
-        let mut facts = vec![format!("from {} in {} ms", endpoint.url, begun.elapsed().as_millis())];
-        if let Some(scope) = &token.grant.scope {
-            facts.push(format!("scope {}", scope.join(" ")));
-        }
-        facts.extend(token.grant.warnings.iter().map(warning));
-        passed(3, "token", facts.join("; "))
-    }
-
-    async fn call(&self, app: &App, ready: ReadySource) -> anyhow::Result<()> {
-        let window = Window { offset: 0, limit: Some(5) };
-        let again = ready.source.rows.has_sql().then(|| ready.clone());
-        let mut fetch = step(4, "call", app.fetch(ready, &self.called.parameters, window))?;
-        let begun = Instant::now();
-        let page = match fetch.next_page().await {
-            Ok(page) => page.unwrap_or_default(),
-            Err(error) => {
-                let rows = matches!(error.code.stage(), Stage::Profile | Stage::Pagination | Stage::Query);
-                if rows {
-                    passed(4, "call", called(&fetch))?;
-                }
-                let at = if rows { (5, "rows") } else { (4, "call") };
-                return step(at.0, at.1, Err(error));
+        let (mut unwritten, mut failed) = (Ok(()), None);
+        let parameters = &self.called.parameters;
+        app.test_source(source, parameters, &mut |step| {
+            if unwritten.is_ok() {
+                unwritten = show(&step);
             }
-        };
-        passed(4, "call", called(&fetch))?;
-        let columns: Vec<String> = fetch.columns().map(|(name, _)| name.to_owned()).collect();
-        let ms = begun.elapsed().saturating_sub(fetch.facts().last_answer).as_millis();
-        passed(5, "rows", format_args!("{} read in {ms} ms, columns {}", page.len(), columns.join(", ")))?;
-        let report = fetch.report();
-        for (column, count) in &report.mismatches {
-            say(format_args!("           {count} values do not fit column {column} and became NULL"))?;
-        }
-        for (name, _) in report.unknown.iter().take(20) {
-            say(format_args!("           no column takes `{name}`"))?;
-        }
-        if let Some(row) = page.first() {
-            let shown = columns.iter().zip(row);
-            let shown: Vec<_> =
-                shown.map(|(name, datum)| format!("{name} = {}", datum.plain().unwrap_or("NULL"))).collect();
-            say(format_args!("           first row: {}", shown.join(", ")))?;
-        }
-        match again {
-            Some(ready) => self.sql(app, ready, window).await,
-            None => Ok(()),
-        }
+            if let Err(error) = &step.outcome {
+                failed = Some(format!("step {} ({}) failed: {}", step.number, step.label, error.code));
+            }
+        })
+        .await;
+        unwritten?;
+        failed.map_or(Ok(()), |failed| Err(anyhow::anyhow!(failed)))
     }
 }
 
-impl Test {
-    /// What the definition makes of the rows.
-    async fn sql(&self, app: &App, ready: ReadySource, window: Window) -> anyhow::Result<()> {
-        let rows = step(6, "sql", app.source_rows(ready, &wanted(&self.called, window)).await)?;
-        let columns: Vec<_> = rows.columns.iter().map(|(name, _)| name.as_str()).collect();
-        passed(6, "sql", format_args!("{} rows, columns {}", rows.rows.len(), columns.join(", ")))
-    }
-}
-
-fn called(fetch: &Fetch) -> String {
-    let facts = fetch.facts();
-    format!(
-        "status {}, {} ms, {} bytes, requests: {}",
-        facts.status.unwrap_or_default(),
-        facts.last_answer.as_millis(),
-        facts.bytes,
-        facts.requests
-    )
-}
-
-fn warning(warning: &Warning) -> String {
-    match warning {
-        Warning::TokenTypeAbsent => "warning: the answer has no token_type".into(),
-        Warning::ExpiresInUnusable => {
-            "warning: expires_in makes no sense; each request fetches a token".into()
+/// Says what a step found, or where a test failed, why, and what to do.
+fn show(step: &TestStep) -> Result<(), Unwritten> {
+    let TestStep { number, label, outcome, lines, .. } = step;
+    let error = match outcome {
+        Ok(facts) => {
+            say(format_args!("{number} {label:<10} ok     {facts}"))?;
+            return lines.iter().try_for_each(|line| say(format_args!("           {line}")));
         }
-        Warning::ScopeNarrowed(lost) => format!("warning: not granted: {}", lost.join(" ")),
-    }
-}
-
-fn passed(number: u8, label: &str, facts: impl Display) -> anyhow::Result<()> {
-    Ok(say(format_args!("{number} {label:<10} ok     {facts}"))?)
-}
-
-/// Says where a test failed, why, and what to do.
-fn step<T>(number: u8, label: &str, result: Result<T, SourceError>) -> anyhow::Result<T> {
-    let error = match result {
-        Ok(value) => return Ok(value),
         Err(error) => error,
     };
     say(format_args!("{number} {label:<10} FAILED {error}"))?;
@@ -301,8 +199,7 @@ fn step<T>(number: u8, label: &str, result: Result<T, SourceError>) -> anyhow::R
             say(format_args!("           {name}: {value}"))?;
         }
     }
-    say(format_args!("           fix: {}", error.code.hint()))?;
-    bail!("step {number} ({label}) failed: {}", error.code)
+    say(format_args!("           fix: {}", error.code.hint()))
 }
 
 impl Rows {

@@ -217,7 +217,7 @@ fn form_page(page: &InSchema, draft: &Draft, problem: Option<&str>) -> Response<
                     section.card aria-labelledby="would" {
                         header { h2 #would { "What this would change" } }
                         div.pad.stack #preview aria-live="polite" hx-post=(page.path("privileges/preview"))
-                            hx-trigger="load, change from:closest form delay:300ms, keyup from:closest form delay:600ms"
+                            hx-trigger="load, change from:\"closest form\" delay:300ms, keyup from:\"closest form\" delay:600ms"
                             hx-include="closest form" hx-swap="innerHTML" {
                             p.soft { "Fill in the form: who gets in is shown before anything is saved." }
                         }

@@ -1,10 +1,17 @@
 //! The console as a browser without scripts sees it: pages and forms over the wire.
 
+mod audit;
+mod browser;
 mod explain;
 mod gate;
+mod history;
+mod log;
+mod overview;
 mod reference;
 mod secure;
+mod sql;
 mod try_it;
+mod usage;
 
 use reqwest::header::{CONTENT_TYPE, COOKIE, LOCATION, ORIGIN, SET_COOKIE};
 use reqwest::{Response, StatusCode};
@@ -163,4 +170,25 @@ impl Page {
         }
         (form.value().attr("action").unwrap_or_default().to_owned(), filled)
     }
+}
+
+/// Calls the demo's locked collection as three callers do, and waits until the log has it: 401, 403, 200.
+async fn call_the_demo(server: &TestServer, browser: &Browser) {
+    use crate::client::{Credentials, get};
+    let url = server.known("protected_url");
+    let allowed = Credentials::of_demo(server).token(server, "hr").await;
+    let limited = Credentials::limited(server).token(server, "hr").await;
+    get(&url, None).await;
+    get(&url, Some(&limited)).await;
+    let last = get(&url, Some(&allowed)).await;
+    let id = last.headers()["request-id"].to_str().unwrap().to_owned();
+    for _ in 0..200 {
+        if browser.open("/console/log").await.text.contains("hr_app")
+            && !browser.open(&format!("/console/log?reference={id}")).await.texts("tbody tr").is_empty()
+        {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("the log does not have request {id}");
 }

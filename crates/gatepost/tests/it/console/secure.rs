@@ -7,7 +7,7 @@ use crate::client::Credentials;
 use crate::folder::Folder;
 use crate::server::{TestServer, run_ok};
 
-async fn with_user(server: &TestServer, folder: &Folder, kind: &str) -> Browser {
+pub(super) async fn with_user(server: &TestServer, folder: &Folder, kind: &str) -> Browser {
     let data = folder.path().to_str().unwrap();
     let mut arguments = vec!["user", "add", kind, "--kind", kind, "--generate", "--data", data];
     if matches!(kind, "developer" | "viewer") {

@@ -4,6 +4,8 @@ mod form;
 mod secrets;
 mod show;
 
+pub(super) use secrets::readable;
+
 use axum::Router;
 use axum::body::Body;
 use axum::routing::{get, post};

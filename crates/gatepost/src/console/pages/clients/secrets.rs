@@ -58,7 +58,7 @@ pub(super) fn shown_once(
 }
 
 /// A secret that a script made and that can still be read: by administrators and its maker (DESIGN decision 10).
-pub(super) fn readable(page: &InSchema, client: &Client) -> Option<Markup> {
+pub(in crate::console) fn readable(page: &InSchema, client: &Client) -> Option<Markup> {
     let app = page.console.app();
     let now_ms = app.clock.now_ms();
     let administrator = page.user.kind == UserKind::Administrator;

@@ -10,6 +10,7 @@ use super::{ABOUT, find, path_of, privilege_names, role_names, routes_of, secret
 use crate::audit::reach::Reach;
 use crate::console::Refused;
 use crate::console::fields::Fields;
+use crate::console::pages::usage;
 use crate::console::review::{self, Proposal};
 use crate::console::shell::{self, Page};
 use crate::console::signed_in::{Act, InSchema};
@@ -24,14 +25,16 @@ pub(super) async fn show(
     let client = find(&page, &name)?;
     let reach = Reach::of(&page.snapshot.catalog, &page.schema, page.console.app().unprotected());
     let routes = routes_of(&reach, &client.name);
+    let usage = usage::of_client(&page, &page.schema.name, &client.name).await?;
     let about = client.description.as_deref().unwrap_or(ABOUT);
     let body = html! {
         (ui::head(&client.name, about, &actions(&page, client)))
         @if page.can(Act::Define) { @if let Some(card) = secrets::readable(&page, client) { (card) br; } }
         div.grid.c2 {
             div.grid {
-                (call_it(&page, client, routes.first().copied()))
+                (call_it(&page, client, routes.iter().find(|route| route.starts_with("GET ")).copied()))
                 (secrets_table(&page, client))
+                (usage)
             }
             div.grid {
                 (may_call(&page, client, &reach, &routes))
@@ -46,6 +49,7 @@ pub(super) async fn show(
         item: "clients",
         crumbs: &crumbs,
         schema: Some(&page.schema.name),
+        chart: true,
         ..Page::default()
     };
     Ok(shell::page(&page, frame, &body))

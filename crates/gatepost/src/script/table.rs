@@ -11,7 +11,7 @@ use gatepost_store::data::SessionValue;
 const WIDTH_MAX: usize = 80;
 
 /// Writes aligned columns and a count.
-pub(super) fn write(out: &mut impl Write, columns: &[String], rows: &[Vec<SessionValue>]) -> io::Result<()> {
+pub(crate) fn write(out: &mut impl Write, columns: &[String], rows: &[Vec<SessionValue>]) -> io::Result<()> {
     let cells: Vec<Vec<Cow<'_, str>>> = rows.iter().map(|row| row.iter().map(cell).collect()).collect();
     let width = |index: usize, head: &String| {
         let cells = cells.iter().filter_map(|row| row.get(index)).map(|cell| cell.chars().count());
@@ -47,7 +47,7 @@ pub(super) fn write(out: &mut impl Write, columns: &[String], rows: &[Vec<Sessio
 }
 
 /// Writes an array of objects.
-pub(super) fn write_json(
+pub(crate) fn write_json(
     out: &mut impl Write,
     columns: &[String],
     rows: &[Vec<SessionValue>],
@@ -65,7 +65,7 @@ pub(super) fn write_json(
 }
 
 /// Writes a header line and rows (RFC 4180).
-pub(super) fn write_csv(
+pub(crate) fn write_csv(
     out: &mut impl Write,
     columns: &[String],
     rows: &[Vec<SessionValue>],
@@ -75,7 +75,7 @@ pub(super) fn write_csv(
 }
 
 /// Writes one row.
-pub(super) fn write_csv_row(out: &mut (impl Write + ?Sized), row: &[SessionValue]) -> io::Result<()> {
+pub(crate) fn write_csv_row(out: &mut (impl Write + ?Sized), row: &[SessionValue]) -> io::Result<()> {
     write!(out, "{}\r\n", row.iter().map(|value| quote(&plain(value))).collect::<Vec<_>>().join(","))
 }
 
