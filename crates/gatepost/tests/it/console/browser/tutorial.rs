@@ -71,7 +71,9 @@ async fn provider(browser: &Chromium) -> (String, String) {
 async fn see_it_locked(browser: &Chromium) {
     browser.go("/ords/hr/demo/departments/").await;
     browser.read("h1", "Unauthorized").await;
-    browser.go("/console/s/hr/try?method=GET&path=%2Fdemo%2Fdepartments%2F").await;
+    browser.go("/console/s/hr/services/demo/departments%2F/GET").await;
+    browser.press("Try it").await;
+    browser.see("select[name=as]").await;
     let script = "const as = document.querySelector('select[name=as]');
         as.value = [...as.options].find(option => option.text.includes('walk_app')).value;
         as.dispatchEvent(new Event('change', { bubbles: true }));";
