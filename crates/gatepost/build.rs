@@ -37,10 +37,12 @@ fn main() -> io::Result<()> {
         let plain = fs::read(&path)?;
         fingerprint.add(&plain);
         let gzip = compress(&plain, &out.join(name.replace('/', "-")))?;
-        let gzip = gzip.map_or_else(|| "None".to_owned(), |path| format!("Some(include_bytes!({path:?}))"));
+        let bytes = |path: &Path| format!("include_bytes!({:?})", path.to_string_lossy());
+        let gzip = gzip.map_or_else(|| "None".to_owned(), |path| format!("Some({})", bytes(&path)));
         let _ = writeln!(
             list,
-            "Asset {{ name: {name:?}, media_type: {media_type:?}, plain: include_bytes!({path:?}), gzip: {gzip} }},"
+            "Asset {{ name: {name:?}, media_type: {media_type:?}, plain: {}, gzip: {gzip} }},",
+            bytes(&path)
         );
     }
     list.push(']');
@@ -57,7 +59,7 @@ fn compress(plain: &[u8], path: &Path) -> io::Result<Option<PathBuf>> {
     if gzip.len() >= plain.len() {
         return Ok(None);
     }
-    let path = path.with_added_extension("gz");
+    let path = PathBuf::from(format!("{}.gz", path.display()));
     fs::write(&path, gzip)?;
     Ok(Some(path))
 }

@@ -31,6 +31,49 @@ pub struct RelationColumn {
     pub is_key: bool,
 }
 
+impl Relation {
+    /// The column of the primary key, if it is one.
+    pub fn key(&self) -> Option<&RelationColumn> {
+        let mut keys = self.columns.iter().filter(|column| column.is_key);
+        let key = keys.next()?;
+        keys.next().is_none().then_some(key)
+    }
+
+    /// The query for its rows, by the key.
+    pub fn list_query(&self) -> String {
+        let order = self.key().map(|key| format!("\n order by {}", quoted(&key.name)));
+        format!("{}{}", self.columns_query(), order.unwrap_or_default())
+    }
+
+    /// The query for the row whose key is the bind `:key`.
+    pub fn item_query(&self) -> Option<String> {
+        let key = quoted(&self.key()?.name);
+        Some(format!("{}\n where {key} = :key", self.columns_query()))
+    }
+
+    fn columns_query(&self) -> String {
+        let columns: Vec<String> = self.columns.iter().map(|column| quoted(&column.name)).collect();
+        format!("select {}\n  from {}", columns.join(",\n       "), quoted(&self.name))
+    }
+}
+
+/// A name as SQL writes it.
+fn quoted(name: &str) -> String {
+    let letter = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+    let plain = name.bytes().all(|byte| letter(byte) || byte.is_ascii_digit());
+    if plain && name.bytes().next().is_some_and(letter) && !is_reserved(name) {
+        name.to_owned()
+    } else {
+        format!("\"{}\"", name.replace('"', "\"\""))
+    }
+}
+
+/// Names of columns that are common and words of SQL: quoted, they mean the column.
+fn is_reserved(name: &str) -> bool {
+    ["order", "group", "user", "desc", "from", "to", "end", "table", "check", "limit", "default", "select"]
+        .contains(&name)
+}
+
 /// A step of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanStep {

@@ -4,6 +4,7 @@
 mod accepted;
 mod clients;
 mod configuration;
+pub mod explain;
 mod locks;
 pub mod reach;
 mod routes;

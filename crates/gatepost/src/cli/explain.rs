@@ -2,12 +2,13 @@
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use gatepost_rest::access::{Principal, Reason, RequestMethod, Verdict};
+use gatepost_rest::access::{Principal, RequestMethod, Verdict};
 use gatepost_rest::path::RequestPath;
 
 use super::Place;
 use super::terminal::say;
 use crate::app::principals::KnownClient;
+use crate::audit::explain::explain;
 
 /// Say whether a client may make a request, and why.
 ///
@@ -54,30 +55,26 @@ impl Explain {
         });
         let method: http::Method = self.method.to_ascii_uppercase().parse().context("the method")?;
         let tail = path.below(2);
-        let found = schema.router.find(tail);
-        let mut reasons: Vec<Reason> = Vec::new();
-        let locks = found.as_ref().map(|found| &found.value.locks);
-        let verdict =
-            schema.rules.decide(locks, tail, RequestMethod::from(&method), &principal, &mut reasons);
+        let explained = explain(schema, tail, RequestMethod::from(&method), &principal);
         say(format_args!("schema {}, {}", schema.schema.name, describe(known.map(AsRef::as_ref))))?;
-        match &found {
-            Some(found) => say(format_args!(
+        match explained.template {
+            Some(template) => say(format_args!(
                 "route: module {}, template {}",
-                found.value.module.name,
-                found.value.template().pattern
+                template.module.name,
+                template.template().pattern
             ))?,
             None => say("route: none; nothing is published at this path")?,
         }
-        for (number, reason) in reasons.iter().enumerate() {
+        for (number, reason) in explained.reasons.iter().enumerate() {
             say(format_args!("{:>3}. {reason}", number + 1))?;
         }
         let disabled = known.is_some_and(|known| !known.client.enabled);
         if disabled {
             bail!("refused: the client is disabled, so no token of it opens anything");
         }
-        match verdict {
+        match &explained.verdict {
             Verdict::Allow(_) => Ok(()),
-            Verdict::Refuse(_) => bail!("refused: {}", schema.rules.describe(&verdict)),
+            Verdict::Refuse(_) => bail!("refused: {}", schema.rules.describe(&explained.verdict)),
         }
     }
 }

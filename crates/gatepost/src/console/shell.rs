@@ -40,7 +40,7 @@ const GROUPS: [(&str, &[Item]); 4] = [
         &[
             ("services", "network", "RESTful services", Act::ReadDefinitions, true),
             ("sql", "terminal", "SQL commands", Act::Define, true),
-            ("try", "send", "Try it", Act::ReadDefinitions, true),
+            ("try", "send", "Try it", Act::Define, true),
             ("reference", "book-open", "API reference", Act::ReadDefinitions, true),
             ("script", "scroll-text", "Script", Act::ReadDefinitions, true),
         ],

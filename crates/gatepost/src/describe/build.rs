@@ -72,6 +72,34 @@ impl Builder<'_> {
             .any(|route| route.template.methods().any(|method| self.shows(&route, method)))
     }
 
+    pub(super) fn operation_of(
+        &self,
+        template: &PublishedTemplate,
+        method: Method,
+    ) -> Result<Option<Operation>, TooSlow> {
+        let routes = self.routes(&template.module, template.index);
+        let fullest = routes.iter().max_by_key(|route| route.uri.names.len());
+        fullest.map_or(Ok(None), |route| self.operation(route, method, &mut HashSet::new()))
+    }
+
+    /// Every handler of a module at each shape of its path, as the viewer may see it, until `take` has enough.
+    pub(super) fn each(
+        &self,
+        module: &Arc<Module>,
+        take: &mut impl FnMut(Method, &str, &dyn Fn(&Principal<'_>) -> Verdict) -> bool,
+    ) -> bool {
+        for index in 0..module.templates.len() {
+            for route in self.routes(module, index) {
+                for method in route.template.methods() {
+                    if !take(method, &route.path, &|principal| self.decide(&route, method, principal)) {
+                        return false;
+                    }
+                }
+            }
+        }
+        true
+    }
+
     fn module(&self, module: &Arc<Module>, ids: &mut HashSet<String>) -> Result<DescribedModule, TooSlow> {
         let mut operations = Vec::new();
         for index in 0..module.templates.len() {

@@ -6,6 +6,7 @@
 
 mod build;
 mod json_schema;
+pub mod matrix;
 pub mod metadata;
 mod openapi;
 mod operation;
@@ -25,7 +26,7 @@ pub use openapi::openapi;
 pub use postman::postman;
 
 use crate::app::App;
-use crate::app::published::PublishedSchema;
+use crate::app::published::{PublishedSchema, PublishedTemplate};
 
 /// How long the database may be asked about the handlers of one document. What it said until then is kept, so that a
 /// later try goes on from there.
@@ -246,7 +247,19 @@ pub fn describe(
     builder.services(&published(schema, module))
 }
 
-/// The same without types: no database is asked.
+/// What a handler takes, at the fullest shape of its template's path. Blocks.
+pub fn operation_of(
+    app: &App,
+    schema: &PublishedSchema,
+    template: &PublishedTemplate,
+    method: Method,
+) -> Option<Operation> {
+    let data = schema.data.clone().or_else(|| app.data(&schema.schema.name).ok());
+    let builder = Builder { schema, seen: Seen::Everything, data, until: Instant::now() + PATIENCE };
+    builder.operation_of(template, method).ok().flatten()
+}
+
+/// The services without types: no database is asked.
 pub fn outline(schema: &PublishedSchema, module: Option<&Module>, seen: Seen<'_>) -> Services {
     let builder = Builder { schema, seen, data: None, until: Instant::now() };
     builder.services(&published(schema, module)).unwrap_or_else(|TooSlow| builder.nothing())

@@ -88,7 +88,7 @@ impl Script {
     }
 
     /// The calls of another one after these.
-    pub fn append(&mut self, other: Self) {
+    pub fn append(&mut self, other: &Self) {
         self.text.push_str(&other.text);
         self.lists |= other.lists;
     }

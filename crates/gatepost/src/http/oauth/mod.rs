@@ -20,6 +20,7 @@ use crate::app::App;
 use crate::app::published::PublishedSchema;
 use crate::app::snapshot::Snapshot;
 use crate::error::{Code, Failure};
+pub use token::{OnBehalf, issue_to_person};
 
 /// What an endpoint needs to know besides the request.
 pub struct Endpoint<'a> {

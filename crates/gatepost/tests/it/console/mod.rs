@@ -2,12 +2,16 @@
 
 mod audit;
 mod browser;
+mod explain;
 mod gate;
 mod history;
 mod log;
 mod overview;
+mod reference;
 mod secure;
+mod sources;
 mod sql;
+mod try_it;
 mod usage;
 
 use reqwest::header::{CONTENT_TYPE, COOKIE, LOCATION, ORIGIN, SET_COOKIE};

@@ -296,7 +296,7 @@ pub(super) async fn register(page: InSchema, fields: Fields) -> Result<Response<
         title: format!("Register client {}", draft.name),
         apply: Some(page.path("clients/apply")),
     };
-    or_form(&page, &draft, review::propose(&page, proposal).await?)
+    Ok(or_form(&page, &draft, review::propose(&page, proposal).await?))
 }
 
 pub(super) async fn change(
@@ -314,19 +314,19 @@ pub(super) async fn change(
         title: format!("Client {}", draft.name),
         apply: None,
     };
-    or_form(&page, &draft, review::propose(&page, proposal).await?)
+    Ok(or_form(&page, &draft, review::propose(&page, proposal).await?))
 }
 
 fn or_form(
     page: &InSchema,
     draft: &Draft,
     proposed: Result<Response<Body>, Box<crate::script::ScriptFailure>>,
-) -> Result<Response<Body>, Refused> {
-    Ok(proposed.unwrap_or_else(|failure| {
+) -> Response<Body> {
+    proposed.unwrap_or_else(|failure| {
         let mut response = form_page(page, draft, Some(&failure.diagnostic.message));
         *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
         response
-    }))
+    })
 }
 
 /// Registers the reviewed client. The answer is the only place where its secret ever stands.

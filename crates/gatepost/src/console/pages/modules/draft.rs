@@ -1,7 +1,7 @@
 //! A handler as its form holds it.
 
 use gatepost_rest::definition::{
-    Handler, Method, Parameter, ParameterAccess, ParameterSource, ParameterType, SourceType,
+    Audit, Handler, Method, Parameter, ParameterAccess, ParameterSource, ParameterType, SourceType,
 };
 
 use super::Chosen;
@@ -112,7 +112,7 @@ impl Draft {
             mimes_allowed: mimes.map(str::to_owned).collect(),
             comments: Some(self.comments.clone()).filter(|text| !text.is_empty()),
             parameters: parameters.map_err(invalid)?,
-            audit: Default::default(),
+            audit: Audit::default(),
         })
     }
 }
@@ -127,7 +127,7 @@ impl Line {
             kind: ParameterType::parse(&self.kind)?,
             access: ParameterAccess::parse(&self.access)?,
             comments: None,
-            audit: Default::default(),
+            audit: Audit::default(),
         })
     }
 }

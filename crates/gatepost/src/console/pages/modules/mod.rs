@@ -1,4 +1,4 @@
-//! RESTful services: modules, templates and handlers as a tree, one of them to edit, and who can call it.
+//! `RESTful` services: modules, templates and handlers as a tree, one of them to edit, and who can call it.
 
 mod draft;
 mod handler;

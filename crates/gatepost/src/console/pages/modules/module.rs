@@ -1,7 +1,7 @@
 //! The settings of a module and of a template, and what is new or goes.
 
 use axum::body::Body;
-use gatepost_rest::definition::{EtagType, Module, ReadsFrom, Template};
+use gatepost_rest::definition::{Audit, EtagType, Module, ReadsFrom, Template};
 use http::{Response, StatusCode};
 use maud::{Markup, html};
 
@@ -33,7 +33,7 @@ fn blank() -> Module {
         origins_allowed: Vec::new(),
         reads_from: ReadsFrom::default(),
         templates: Vec::new(),
-        audit: Default::default(),
+        audit: Audit::default(),
     }
 }
 
@@ -163,7 +163,7 @@ fn blank_template() -> Template {
         etag_query: None,
         comments: None,
         handlers: Vec::new(),
-        audit: Default::default(),
+        audit: Audit::default(),
     }
 }
 

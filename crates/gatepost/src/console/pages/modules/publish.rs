@@ -31,7 +31,7 @@ pub(super) async fn choose(page: InSchema) -> Result<Response<Body>, Refused> {
             tbody { @for relation in &relations { tr {
                 th scope="row" { span.mono { (relation.name) } @if relation.is_view { " " (ui::badge(ui::Tone::Plain, "", "view")) } }
                 td { (ui::plural(relation.columns.len(), "column")) }
-                td.mono { @if let Some(key) = key(relation) { (key) } @else { span.dim { "none" } } }
+                td.mono { @if let Some(key) = relation.key() { (key.name) } @else { span.dim { "none" } } }
                 td.n { form method="post" action=(page.path("define/table")) {
                     (page.csrf_field())
                     input type="hidden" name="table" value=(relation.name);
@@ -60,31 +60,17 @@ pub(super) async fn choose(page: InSchema) -> Result<Response<Body>, Refused> {
     Ok(shell::page(&page, frame, &body))
 }
 
-/// The one column of the key.
-fn key(relation: &Relation) -> Option<&str> {
-    let mut keys = relation.columns.iter().filter(|column| column.is_key);
-    let key = keys.next()?;
-    keys.next().is_none().then_some(key.name.as_str())
-}
-
 pub(super) async fn propose(page: InSchema, fields: Fields) -> Result<Response<Body>, Refused> {
     page.may(Act::Define)?;
     let relations = relations(&page).await?;
     let wanted = fields.text("table");
     let relation = relations.iter().find(|relation| relation.name == wanted).ok_or(Refused::NotFound)?;
-    let quote = |name: &str| {
-        let plain =
-            name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
-        if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
-    };
     let segment: String = relation
         .name
         .to_lowercase()
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '-' })
         .collect();
-    let columns: Vec<String> = relation.columns.iter().map(|column| quote(&column.name)).collect();
-    let list = format!("select {}\n  from {}", columns.join(",\n       "), quote(&relation.name));
     let mut script = Script::default();
     let mut define = |pattern: &str, source_type: &str, source: String| {
         script
@@ -100,17 +86,16 @@ pub(super) async fn propose(page: InSchema, fields: Fields) -> Result<Response<B
             ],
         );
     };
-    let order = key(relation).map(|key| format!("\n order by {}", quote(key))).unwrap_or_default();
-    define("", "json/collection", format!("{list}{order}"));
-    if let Some(key) = key(relation) {
-        define(":key", "json/item", format!("{list}\n where {} = :key", quote(key)));
+    define("", "json/collection", relation.list_query());
+    if let Some(query) = relation.item_query() {
+        define(":key", "json/item", query);
     }
     let mut whole = Script::default();
     whole.call(
         "ords.define_module",
         &[("p_module_name", text(&segment)), ("p_base_path", text(&format!("/{segment}/")))],
     );
-    whole.append(script);
+    whole.append(&script);
     let proposal = Proposal {
         schema: page.schema.name.clone(),
         script: whole.into_block(),
