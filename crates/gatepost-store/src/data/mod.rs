@@ -33,7 +33,7 @@ pub use session::{Session, SessionError, SessionResult, SessionValue};
 pub use sqlite::scratch::{Scratch, ScratchColumn, ScratchLimits, ScratchRows, computing};
 pub use stream::RowStream;
 pub use synchronize::{
-    Claimed, SyncClaim, SyncCounts, SyncError, SyncState, SyncTarget, TableSync, sync_state,
+    Claimed, SyncClaim, SyncCounts, SyncError, SyncState, SyncTarget, TableSync, sync_state, table_drift,
 };
 
 /// Where a schema's data is.

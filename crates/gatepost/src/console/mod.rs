@@ -9,6 +9,7 @@ mod assets;
 mod cookie;
 mod fields;
 mod gate;
+mod jobs;
 mod pages;
 mod period;
 mod refused;
@@ -73,6 +74,7 @@ struct Inner {
     origin: String,
     hosts: Vec<String>,
     setup: setup::Setup,
+    jobs: jobs::Jobs,
     work: Semaphore,
     /// Places for live lists.
     streams: Arc<Semaphore>,
@@ -97,6 +99,7 @@ impl Console {
             origin: url,
             hosts,
             setup: setup::Setup::default(),
+            jobs: jobs::Jobs::default(),
             work: Semaphore::new(WORK_MAX),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             findings: pages::audit::Cache::default(),

@@ -131,6 +131,11 @@ impl Tokens {
 }
 
 impl Outbound {
+    /// How long a token is good for from now on; nothing for one that is good for one request.
+    pub fn remaining(&self, token: &Token) -> Option<Duration> {
+        token.grant.lease.map(|lease| lease.hard.saturating_sub(self.tokens.now()))
+    }
+
     /// A token for this endpoint: the remembered one, or a new one that all who wait share. A credential that was
     /// edited has another generation, so that none of its earlier tokens is found.
     pub async fn token(self: &Arc<Self>, endpoint: &TokenEndpoint) -> Result<Token, SourceError> {

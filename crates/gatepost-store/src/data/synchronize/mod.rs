@@ -18,6 +18,7 @@ use super::{
 };
 use batch::Batch;
 use statements::Statements;
+pub use statements::table_drift;
 
 /// How long a statement of the last transaction may run: it moves everything that was collected.
 const APPLY_TIME: Duration = Duration::from_secs(30 * 60);

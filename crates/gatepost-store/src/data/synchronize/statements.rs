@@ -99,6 +99,20 @@ pub(super) fn make_table(dialect: Dialect, target: &SyncTarget) -> String {
     format!("create table if not exists {} ({})", quoted(&target.table), parts.join(", "))
 }
 
+/// What has to be run so that the table has the columns of the source: nothing when it has them. `existing` are the
+/// columns that it has; absent: there is no such table.
+pub fn table_drift(dialect: Dialect, target: &SyncTarget, existing: Option<&[String]>) -> Vec<String> {
+    let Some(existing) = existing else { return vec![make_table(dialect, target)] };
+    let has = |name: &str| existing.iter().any(|known| known.eq_ignore_ascii_case(name));
+    let missing = target.columns.iter().filter(|(name, _)| !has(name));
+    missing
+        .map(|(name, kind)| {
+            let (table, column) = (quoted(&target.table), quoted(name));
+            format!("alter table {table} add column {column} {}", type_name(dialect, *kind))
+        })
+        .collect()
+}
+
 fn type_name(dialect: Dialect, kind: ColumnType) -> &'static str {
     match (kind, dialect) {
         (ColumnType::Text, _) => "text",

@@ -14,7 +14,9 @@ use gatepost_sources::definition::{Column, ColumnType, Pagination, RestSource, S
 use gatepost_sources::error::{Code, SourceError};
 use gatepost_sources::paging::Window;
 use gatepost_sources::rows::RowReader;
-use gatepost_store::data::{Claimed, DataStore, SyncClaim, SyncError, SyncState, SyncTarget, TableSync};
+use gatepost_store::data::{
+    Claimed, DataStore, SyncClaim, SyncError, SyncState, SyncTarget, TableSync, table_drift,
+};
 use gatepost_store::logs::SyncRun;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -170,6 +172,19 @@ impl App {
         outcome.map(|()| record)
     }
 
+    /// What has to be run so that the table of a source has its columns; nothing when it fits. Blocks.
+    pub fn sync_drift(&self, source: &RestSource) -> Result<Vec<String>, String> {
+        let Some(sync) = &source.sync else { return Ok(Vec::new()) };
+        let schema = self.catalog().schemas.get(&source.schema_id).map(|schema| schema.name.clone());
+        let data = self.data(&schema.unwrap_or_default()).map_err(|error| format!("{error:#}"))?;
+        let mut session = data.session().map_err(|error| error.to_string())?;
+        let relations = session.relations().map_err(|error| error.to_string())?;
+        let table = relations.iter().find(|relation| relation.name.eq_ignore_ascii_case(&sync.table));
+        let existing: Option<Vec<String>> =
+            table.map(|table| table.columns.iter().map(|column| column.name.clone()).collect());
+        Ok(table_drift(data.dialect(), &target(source, sync), existing.as_deref()))
+    }
+
     fn claim(
         &self,
         data: &DataStore,
@@ -178,16 +193,8 @@ impl App {
         record: &SyncRun,
     ) -> Result<Claimed, SyncError> {
         let source = &request.source;
-        let target = SyncTarget {
-            source_id: source.id,
-            source: source.name.clone(),
-            table: sync.table.clone(),
-            create_table: sync.create_table || request.create_table,
-            mode: sync.mode,
-            delete_missing: sync.delete_missing,
-            columns: columns(source),
-            primary_key: source.rows.primary_key.clone(),
-        };
+        let create_table = sync.create_table || request.create_table;
+        let target = SyncTarget { create_table, ..target(source, sync) };
         let kind = if request.full { "full" } else { "new" };
         // A server that was moved has other rows.
         let catalog = self.catalog();
@@ -215,6 +222,19 @@ impl App {
             message: Some("its process ended before the run did".into()),
             ..record.clone()
         });
+    }
+}
+
+fn target(source: &RestSource, sync: &Sync) -> SyncTarget {
+    SyncTarget {
+        source_id: source.id,
+        source: source.name.clone(),
+        table: sync.table.clone(),
+        create_table: sync.create_table,
+        mode: sync.mode,
+        delete_missing: sync.delete_missing,
+        columns: columns(source),
+        primary_key: source.rows.primary_key.clone(),
     }
 }
 

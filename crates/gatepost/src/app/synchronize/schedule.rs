@@ -30,6 +30,23 @@ const AGAIN_MS: i64 = 1_000;
 /// How long the end of the process waits for runs; what they do then ends with it and takes no effect.
 const STOP_WAIT: Duration = Duration::from_secs(10);
 
+impl App {
+    /// When the next runs of a source are due, the first of them at once if it is late. `newest_ms` is when the newest run
+    /// began; 0: none did.
+    pub fn next_runs(&self, source: &RestSource, newest_ms: i64, count: usize) -> Vec<i64> {
+        let Some(schedule) = schedule_of(source) else { return Vec::new() };
+        let schema = self.catalog().schemas.get(&source.schema_id).map(|schema| schema.name.clone());
+        let zone = zone_of(self, &schema.unwrap_or_default());
+        let (now_ms, mut newest_ms) = (self.clock.now_ms(), newest_ms);
+        let next = || {
+            let due_ms = due_after(schedule, newest_ms, now_ms, &zone).max(now_ms);
+            newest_ms = due_ms;
+            due_ms
+        };
+        std::iter::repeat_with(next).take(count).filter(|due_ms| *due_ms < i64::MAX).collect()
+    }
+}
+
 /// Runs what is due until it is dropped.
 #[derive(Debug)]
 pub struct Scheduler {

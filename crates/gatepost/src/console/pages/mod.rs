@@ -3,6 +3,7 @@
 mod access;
 pub(super) mod audit;
 mod clients;
+mod consume;
 mod figures;
 mod go;
 mod history;
@@ -48,5 +49,6 @@ pub(super) fn routes() -> Router<Console> {
         .merge(usage::routes())
         .merge(audit::routes())
         .merge(history::routes())
+        .merge(consume::routes())
         .merge(review::routes())
 }

@@ -9,6 +9,7 @@ mod log;
 mod overview;
 mod reference;
 mod secure;
+mod sources;
 mod sql;
 mod try_it;
 mod usage;

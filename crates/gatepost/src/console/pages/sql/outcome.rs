@@ -54,7 +54,7 @@ pub(super) struct Done {
 #[derive(Debug)]
 struct Rows {
     columns: Vec<String>,
-    rows: Vec<Vec<SessionValue>>,
+    all: Vec<Vec<SessionValue>>,
     truncated: bool,
 }
 
@@ -101,7 +101,7 @@ impl Done {
         }
         let truncated = truncated || self.rows - before < all;
         self.say(Tone::Good, format!("query: {}", ui::plural(all, "row")));
-        self.results.push(Rows { columns, rows: kept, truncated });
+        self.results.push(Rows { columns, all: kept, truncated });
     }
 
     fn say(&mut self, tone: Tone, text: String) {
@@ -224,7 +224,7 @@ fn grid(page: &InSchema, done: &Done, number: usize, result: &Rows) -> Markup {
                 @let kind = kind_of(result, at);
                 th scope="col" .n[kind == "number"] { (column) @if !kind.is_empty() { " " small { (kind) } } }
             } } }
-            tbody { @for row in &result.rows { tr { @for value in row {
+            tbody { @for row in &result.all { tr { @for value in row {
                 td .n[is_number(value)] .mono[matches!(value, SessionValue::Blob(_))] {
                     @match shown(value) { Some(text) => (text), None => span.null { "null" } }
                 }
@@ -235,7 +235,7 @@ fn grid(page: &InSchema, done: &Done, number: usize, result: &Rows) -> Markup {
         (ui::scroll(&name, &table))
         div.pbar {
             span.dim {
-                (ui::plural(result.rows.len(), "row")) @if result.truncated { ", and there are more" }
+                (ui::plural(result.all.len(), "row")) @if result.truncated { ", and there are more" }
             }
             form.r method="post" action=(page.path("sql/download")) {
                 (page.csrf_field())
@@ -254,7 +254,7 @@ fn is_number(value: &SessionValue) -> bool {
 
 /// What the values of a column are; nothing if all are null.
 fn kind_of(result: &Rows, column: usize) -> &'static str {
-    let values = result.rows.iter().filter_map(|row| row.get(column));
+    let values = result.all.iter().filter_map(|row| row.get(column));
     let first = values.into_iter().find(|value| !matches!(value, SessionValue::Null));
     match first {
         None | Some(SessionValue::Null) => "",

@@ -133,7 +133,7 @@ async fn execute(page: &InSchema, fields: &Fields, text: &str, dry_run: bool) ->
     let work = move |app: &std::sync::Arc<crate::app::App>| {
         match script::run(&**app, &script, &options, &mut |event| done.note(event)) {
             Ok(report) if report.is_empty() => {}
-            Ok(report) => done.report = report.to_string().trim_end().to_owned(),
+            Ok(report) => report.to_string().trim_end().clone_into(&mut done.report),
             Err(failure) => done.fail(&failure),
         }
         done
