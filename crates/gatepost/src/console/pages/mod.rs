@@ -50,6 +50,5 @@ pub(super) fn routes() -> Router<Console> {
         .merge(audit::routes())
         .merge(history::routes())
         .merge(consume::routes())
-        .merge(sql::routes())
         .merge(review::routes())
 }
