@@ -47,7 +47,7 @@ fn main() -> io::Result<()> {
     }
     list.push(']');
     fs::write(out.join("console_assets.rs"), list)?;
-    println!("cargo::rustc-env=GATEPOST_CONSOLE_FINGERPRINT={:016x}", fingerprint.0);
+    println!("cargo::rustc-env=CONSOLE_FINGERPRINT={:016x}", fingerprint.0);
     Ok(())
 }
 

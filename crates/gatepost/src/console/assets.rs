@@ -16,7 +16,7 @@ struct Asset {
 const ASSETS: &[Asset] = include!(concat!(env!("OUT_DIR"), "/console_assets.rs"));
 
 /// Changes with the files.
-pub(super) const FINGERPRINT: &str = env!("GATEPOST_CONSOLE_FINGERPRINT");
+pub(super) const FINGERPRINT: &str = env!("CONSOLE_FINGERPRINT");
 
 /// The path of a file, as pages name it.
 pub(super) fn path(name: &str) -> String {

@@ -75,7 +75,7 @@ struct Inner {
     hosts: Vec<String>,
     setup: setup::Setup,
     jobs: jobs::Jobs,
-    work: Semaphore,
+    work: Arc<Semaphore>,
     /// Places for live lists.
     streams: Arc<Semaphore>,
     findings: pages::audit::Cache,
@@ -100,7 +100,7 @@ impl Console {
             hosts,
             setup: setup::Setup::default(),
             jobs: jobs::Jobs::default(),
-            work: Semaphore::new(WORK_MAX),
+            work: Arc::new(Semaphore::new(WORK_MAX)),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             findings: pages::audit::Cache::default(),
             started: Instant::now(),
@@ -149,11 +149,15 @@ impl Console {
         work: impl FnOnce(&Arc<App>) -> T + Send + 'static,
     ) -> Result<T, Refused> {
         let run = async {
-            let turn = self.inner.work.acquire().await.map_err(Refused::failed)?;
+            let turn = Arc::clone(&self.inner.work).acquire_owned().await.map_err(Refused::failed)?;
             let app = Arc::clone(self.app());
-            let done = tokio::task::spawn_blocking(move || work(&app)).await.map_err(Refused::failed);
-            drop(turn);
-            done
+            // Work that nobody waits for any more goes on, and so does its turn.
+            let work = move || {
+                let done = work(&app);
+                drop(turn);
+                done
+            };
+            tokio::task::spawn_blocking(work).await.map_err(Refused::failed)
         };
         tokio::time::timeout(WORK_TIMEOUT, run).await.map_err(|_| Refused::Busy)?
     }

@@ -158,6 +158,14 @@ pub(super) fn check(name: &str, value: &str, ticked: bool, text: impl Render) ->
     html! { label.check { input type="checkbox" name=(name) value=(value) checked[ticked]; span { (text) } } }
 }
 
+/// Whose password a form is about, for password managers.
+pub(super) fn user_name(name: &str) -> Markup {
+    html! {
+        input.sr type="text" name="username" value=(name) autocomplete="username" readonly tabindex="-1"
+            aria-hidden="true";
+    }
+}
+
 /// What went wrong with a form, read out at once.
 pub(super) fn problem(text: impl Render) -> Markup {
     html! { div.call.bad role="alert" tabindex="-1" data-focus { (icon("triangle-alert")) div { (text) } span {} } }

@@ -93,6 +93,7 @@ fn password_page(signed_in: &SignedIn, problem: Option<&str>) -> Response<Body> 
             h1.h1 { "Change password" }
             @if let Some(problem) = problem { (ui::problem(problem)) }
             (signed_in.csrf_field())
+            (ui::user_name(&signed_in.user.name))
             (password) (again)
             button.btn.pri type="submit" data-primary { "Change password" }
         }

@@ -40,7 +40,7 @@ async fn script_page(page: &InSchema, draft: &str, problem: Option<&str>) -> Res
         (ui::head("Script", "Everything that this schema publishes, locks and calls. It loads into an empty server; secrets are not in it.", &actions))
         div.grid {
             @if page.can(Act::Define) {
-                form.card.form method="post" action=(page.path("script")) data-guard {
+                form.card.form #editor tabindex="-1" method="post" action=(page.path("script")) data-guard {
                     h2.h2 { "Load a script" }
                     @if let Some(problem) = problem { (ui::problem(html! { pre.plain { (problem) } })) }
                     (page.csrf_field())

@@ -139,9 +139,7 @@ fn confirm_page(signed_in: &SignedIn, fields: &Fields, problem: Option<&str>) ->
             @if let Some(problem) = problem { (ui::problem(problem)) }
             (signed_in.csrf_field())
             input type="hidden" name="next" value=(fields.text("next"));
-            // For password managers.
-            input.sr type="text" name="name" value=(signed_in.user.name) autocomplete="username" readonly
-                tabindex="-1" aria-hidden="true";
+            (ui::user_name(&signed_in.user.name))
             (password("Password", "current-password", true))
             button.btn.pri type="submit" data-primary { "Confirm" }
         }

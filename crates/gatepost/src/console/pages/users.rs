@@ -69,7 +69,7 @@ fn list_page(signed_in: &SignedIn, fields: &Fields, problem: Option<&str>) -> Re
                 h2.h2 { "New user" }
                 @if let Some(problem) = problem { (ui::problem(problem)) }
                 (signed_in.csrf_field())
-                (Field { name: "name", label: "Name", value: fields.text("name"), hint: "a-z, 0-9, and . _ - @", mono: true, required: true, ..Field::default() })
+                (Field { name: "name", label: "Name", value: fields.text("name"), hint: "a-z, 0-9, and . _ - @", mono: true, required: true, autocomplete: "username", ..Field::default() })
                 (Field { name: "password", label: "Password", kind: "password", hint: "At least 12 characters", required: true, autocomplete: "new-password", ..Field::default() })
                 (access(signed_in, fields.get("kind").unwrap_or("developer"), &fields.all("schema").map(str::to_owned).collect::<Vec<_>>()))
                 div.actions { button.btn.pri type="submit" data-primary { (ui::icon("plus")) "Create user" } }
@@ -178,6 +178,7 @@ async fn user_page(
                 h2.h2 { "Change" }
                 @if let Some(problem) = problem { (ui::problem(problem)) }
                 (signed_in.csrf_field())
+                (ui::user_name(&user.name))
                 (access(signed_in, user.kind.as_str(), &schema_names(signed_in, user)))
                 (ui::check("enabled", "1", user.enabled, "May sign in"))
                 (Field { name: "password", label: "New password", kind: "password", hint: "Empty: as it is", autocomplete: "new-password", ..Field::default() })

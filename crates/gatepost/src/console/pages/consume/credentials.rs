@@ -212,6 +212,7 @@ fn secret_card(page: &InSchema, credential: &Credential) -> Markup {
             header { h2 #secret-title { "Secret" } div.r { (secret_state(page, credential)) } }
             form.form method="post" action={ (path_of(page, ITEM.0, &credential.name)) "/secret" } {
                 (page.csrf_field())
+                (ui::user_name(&credential.name))
                 (Field { name: "secret", label: if is_set { "A new secret in its place" } else { "The secret" }, kind: "password",
                     autocomplete: "new-password", hint: "Written once, sealed, never shown again.", ..Field::default() })
                 div.actions {

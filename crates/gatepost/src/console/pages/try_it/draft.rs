@@ -186,7 +186,6 @@ impl Draft {
             CallAs::Client(_) if !page.can(Act::Administer) => {
                 Err("Only an administrator calls as a client without its secret.".into())
             }
-            CallAs::Nobody | CallAs::Client(_) => Ok(()),
             CallAs::Token if proof.0.is_none() => Err("Paste an access token.".into()),
             CallAs::Token => {
                 let text = proof.0.as_ref().map(ExposeSecret::expose_secret).unwrap_or_default();
@@ -195,7 +194,7 @@ impl Draft {
             CallAs::Secret(id) if id.is_empty() || proof.0.is_none() => {
                 Err("Give the client's id and its secret.".into())
             }
-            CallAs::Secret(_) => Ok(()),
+            CallAs::Nobody | CallAs::Client(_) | CallAs::Secret(_) => Ok(()),
         }
     }
 

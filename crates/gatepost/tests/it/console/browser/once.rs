@@ -44,7 +44,8 @@ async fn no_page_complains_and_axe_finds_nothing_in_both_themes() {
             browser.go(&format!("/console/{page}")).await;
             browser.see("main h1").await;
             let violations = browser.violations().await;
-            found.extend(violations.as_array().unwrap().iter().map(|what| format!("{theme} /{page}: {what}")));
+            found
+                .extend(violations.as_array().unwrap().iter().map(|what| format!("{theme} /{page}: {what}")));
         }
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
