@@ -100,8 +100,9 @@ mod tests {
     #[test]
     fn the_middle_and_the_end_are_told_apart() {
         let mut durations = Durations::default();
-        (0..94).for_each(|_| durations.add(1_000));
-        (0..6).for_each(|_| durations.add(2_000_000));
+        for number in 0..100 {
+            durations.add(if number < 94 { 1_000 } else { 2_000_000 });
+        }
         assert_eq!(durations.percentile_us(50), Some(1_000));
         assert_eq!(durations.percentile_us(95), Some(2_000_000));
     }
@@ -109,7 +110,9 @@ mod tests {
     #[test]
     fn what_is_written_is_read_again_and_adds_up() {
         let mut durations = Durations::default();
-        [5, 50, 500, 5_000, 5_000].iter().for_each(|us| durations.add(*us));
+        for us in [5, 50, 500, 5_000, 5_000] {
+            durations.add(us);
+        }
         let mut twice = durations.clone();
         twice.merge_text(&durations.write());
         assert_eq!(twice.count(), 10);

@@ -80,7 +80,7 @@ pub(super) fn empty(about: impl Render, action: &Markup) -> Markup {
 
 /// A table in a box that scrolls by itself when it is too wide; `name` is read out.
 pub(super) fn scroll(name: &str, table: &Markup) -> Markup {
-    html! { div.tw tabindex="0" role="region" aria-label=(name) { (table) } }
+    html! { div.tw tabindex="0" role="region" aria-label={ (name) ", table" } { (table) } }
 }
 
 /// A field of a form. What is wrong with it stands beside it.

@@ -16,7 +16,9 @@ fn open(folder: &Folder) -> LogStore {
 fn filled(folder: &Folder, records: &[AccessRecord]) -> LogStore {
     let logs = open(folder);
     for part in records.chunks(10_000) {
-        part.iter().for_each(|record| logs.note_access(record.clone()));
+        for record in part {
+            logs.note_access(record.clone());
+        }
         logs.flush();
     }
     logs

@@ -37,12 +37,14 @@ pub(in crate::console) fn routes() -> Router<Console> {
 
 /// What was found last, with the revision of the catalog and the time.
 #[derive(Debug, Default)]
-pub(in crate::console) struct Cache(Mutex<Option<(u64, i64, Arc<Vec<Finding>>)>>);
+pub(in crate::console) struct Cache(Mutex<Option<Kept>>);
+
+type Kept = (u64, i64, Arc<Vec<Finding>>);
 
 impl Cache {
     fn get(&self, revision: u64, now_ms: i64) -> Option<Arc<Vec<Finding>>> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = |kept: &&(u64, i64, _)| kept.0 == revision && (0..KEPT_MS).contains(&(now_ms - kept.1));
+        let fresh = |kept: &&Kept| kept.0 == revision && (0..KEPT_MS).contains(&(now_ms - kept.1));
         kept.as_ref().filter(fresh).map(|(_, _, found)| Arc::clone(found))
     }
 
@@ -136,8 +138,11 @@ pub(super) fn tone(severity: Severity) -> (ui::Tone, &'static str) {
 
 fn card(signed_in: &SignedIn, finding: &Finding, now_ms: i64) -> Markup {
     let (tone, icon) = tone(finding.severity);
+    // Two findings can be about the same object: a name of its own for each.
+    let name =
+        [&finding.object, finding.check, finding.schema.as_deref().unwrap_or("all schemas")].join(", ");
     html! {
-        section.card.finding aria-label=(finding.object) {
+        section.card.finding aria-label=(name) {
             header {
                 (ui::badge(tone, icon, finding.severity.to_string()))
                 h3.h2 { @if let Some(link) = page_of(finding) { a href=(link) { (finding.object) } } @else { (finding.object) } }
@@ -206,7 +211,7 @@ fn ways_on(signed_in: &SignedIn, finding: &Finding) -> Markup {
 /// An id for its fields, of letters and digits.
 fn id_of(finding: &Finding) -> String {
     let text = [finding.check, finding.schema.as_deref().unwrap_or_default(), &finding.object].join("-");
-    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+    text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
 }
 
 /// The page of the object that a finding is about.

@@ -81,7 +81,7 @@ async fn list(signed_in: SignedIn, fields: Fields) -> Result<Response<Body>, Ref
             section.card aria-label="Changes" {
                 @if entries.is_empty() {
                     (ui::empty("No change matches.", &html! { a.btn href={ (PATH) "history" } { "Clear filters" } }))
-                } @else { (ui::scroll("Changes", &table(&signed_in, &entries))) }
+                } @else { (ui::scroll("Table of changes", &table(&signed_in, &entries))) }
                 @if let Some((revision, object)) = next {
                     p.pad { a.btn.sm href={ (PATH) "history?" (query(&fields)) "&after=" (revision) "-" (object) } { "Older" } }
                 }
@@ -92,13 +92,16 @@ async fn list(signed_in: SignedIn, fields: Fields) -> Result<Response<Body>, Ref
     Ok(shell::page(&signed_in, frame, &body))
 }
 
+/// The revision and the object of the last change that was read.
+type Place = (u64, Id);
+
 /// A page of changes that the person sees, and where to go on.
 fn find(
     app: &App,
     signed_in: &SignedIn,
     filter: &HistoryFilter,
-    mut after: Option<(u64, Id)>,
-) -> Result<(Vec<HistoryEntry>, Option<(u64, Id)>), DatabaseError> {
+    mut after: Option<Place>,
+) -> Result<(Vec<HistoryEntry>, Option<Place>), DatabaseError> {
     let (mut seen, mut read) = (Vec::new(), 0);
     while seen.len() < ROWS && read < READ_MAX {
         let entries = app.store.find_history(filter, after, ROWS as u32)?;
@@ -201,7 +204,7 @@ async fn load(signed_in: &SignedIn, revision: u64, object: Id) -> Result<Change,
                 None => Ok(None),
             };
             let (before, after) = (script(&state.before)?, script(&state.body)?);
-            Ok::<_, DatabaseError>(Some(Change { before, after, state }))
+            Ok::<_, DatabaseError>(Some(Change { state, before, after }))
         })
         .await?
         .map_err(Refused::failed)?;

@@ -59,7 +59,7 @@ async fn what_is_accepted_does_not_count_until_more_is_open_than_was_seen() {
     let terminal = || call(&["audit", "--data", dir, "--schema", "hr"]);
     assert_eq!(terminal().code, Some(1));
     let page = admin.open("/console/audit").await;
-    let door = "section[aria-label='public entry /demo/*'] form[action$=accept]";
+    let door = "section[aria-label^='public entry /demo/*, public-read'] form[action$=accept]";
     let done = admin.submit(&page, door, &[("reason", "a catalog for everybody"), ("days", "30")]).await;
     assert_eq!(done.location.as_deref(), Some("/console/audit"));
     let page = admin.open("/console/audit").await;
@@ -85,8 +85,9 @@ async fn a_fix_is_reviewed_and_ends_the_finding() {
     let server = TestServer::demo(&folder);
     let admin = Browser::of_demo(&server).await;
     let page = admin.open("/console/audit").await;
-    let review =
-        admin.submit(&page, "section[aria-label='public entry /demo/*'] form[action$=fix]", &[]).await;
+    let review = admin
+        .submit(&page, "section[aria-label^='public entry /demo/*, public-read'] form[action$=fix]", &[])
+        .await;
     assert!(
         review.text.contains("GATEPOST.DENY_PUBLIC") && review.text.contains("stays out"),
         "{}",

@@ -1,5 +1,7 @@
 //! The filter of the access log, as the query writes it.
 
+use std::fmt::Write as _;
+
 use gatepost_store::logs::{AccessFilter, StatusFilter};
 
 use crate::console::fields::Fields;
@@ -74,7 +76,8 @@ impl Asked {
     pub(super) fn query_without(&self, left_out: &str) -> String {
         let mut query = self.period.query();
         for (name, value) in self.fields.iter().filter(|(name, _)| *name != left_out) {
-            query.push_str(&format!("&{name}={}", ui::encode(value)));
+            // Writing to a String cannot fail.
+            let _ = write!(query, "&{name}={}", ui::encode(value));
         }
         query
     }

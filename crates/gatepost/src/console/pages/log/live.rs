@@ -4,6 +4,7 @@
 //! right sees nothing more then.
 
 use std::convert::Infallible;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -92,7 +93,8 @@ impl Follower {
             let row = row(id, &record, self.console.app().clock.now_ms()).into_string();
             // A line break would end the field.
             let row: Vec<&str> = row.lines().collect();
-            text.push_str(&format!("id: {id}\ndata: {}\n\n", row.join(" ")));
+            // Writing to a String cannot fail.
+            let _ = write!(text, "id: {id}\ndata: {}\n\n", row.join(" "));
         }
         if text.is_empty() {
             text.push_str(":\n\n");

@@ -176,7 +176,7 @@ fn requests(asked: &Asked, found: &Found, now_ms: i64, is_live: bool) -> Markup 
             @if found.page.records.is_empty() && !is_live {
                 (ui::empty("No request matches.", &html! { a.btn href={ (PATH) "log" } { "Clear filters" } }))
             } @else {
-                (ui::scroll("Requests", &html! {
+                (ui::scroll("Table of requests", &html! {
                     table.t.dense {
                         (head())
                         tbody data-live=[stream] data-live-rows=(LIVE_ROWS_MAX) { @for (id, record) in &found.page.records { (row(*id, record, now_ms)) } }

@@ -169,8 +169,8 @@ fn save_bar(page: &InSchema, chosen: Chosen<'_>) -> Markup {
             span data-unsaved hidden { (ui::badge(Tone::Warn, "", "Not saved")) }
             div.r {
                 @if let (Some(module), Some(template), Some(handler)) = (chosen.module, chosen.template, chosen.handler) {
-                    a.btn href={ (page.path("try")) "?method=" (handler.method.as_str()) "&path="
-                        (ui::encode(&format!("{}{}", module.base_path, template.pattern))) } { (ui::icon("send")) "Try it" }
+                    a.btn href={ (page.path("try")) "?method=" (handler.method.as_str()) "&url="
+                        (ui::encode(&format!("{}{}{}", page.console.app().issuer(&page.schema.alias), module.base_path, template.pattern))) } { (ui::icon("send")) "Try it" }
                 }
                 @if page.can(Act::Define) {
                     button.btn.pri type="submit" data-primary { (ui::icon("file-diff")) "Review and save" }

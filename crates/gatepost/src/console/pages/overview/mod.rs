@@ -43,9 +43,9 @@ async fn show(signed_in: SignedIn, fields: Fields) -> Result<Response<Body>, Ref
     signed_in.may(Act::ReadDefinitions)?;
     let now_ms = signed_in.console.app().clock.now_ms();
     let period = Period::read(&fields, now_ms);
-    let watches = signed_in.can(Act::ReadLogs);
-    let watched = if watches { Some(watch(&signed_in, &period).await?) } else { None };
-    let found = if watches { findings(&signed_in).await? } else { Vec::new() };
+    let sees_log = signed_in.can(Act::ReadLogs);
+    let watched = if sees_log { Some(watch(&signed_in, &period).await?) } else { None };
+    let found = if sees_log { findings(&signed_in).await? } else { Vec::new() };
     let steps = steps(&signed_in).await?;
     let body = html! {
         (ui::head("Overview", about(&signed_in), &actions(&signed_in)))
@@ -56,7 +56,7 @@ async fn show(signed_in: SignedIn, fields: Fields) -> Result<Response<Body>, Ref
             }
             div.grid {
                 (steps)
-                @if watches { (needs_a_look(&found)) }
+                @if sees_log { (needs_a_look(&found)) }
             }
         }
     };
@@ -160,7 +160,7 @@ fn latest(watched: &Watched, now_ms: i64) -> Markup {
     html! {
         section.card aria-labelledby="latest-title" {
             header { h2 #latest-title { "Latest requests" } div.r { (live_state(true)) a.btn.sm.ghost href={ (PATH) "log" } { "Open log" } } }
-            (ui::scroll("Latest requests", &html! {
+            (ui::scroll("Table of the latest requests", &html! {
                 table.t.dense {
                     (head())
                     tbody data-live=(stream) data-live-rows=(LIVE_ROWS_MAX) {

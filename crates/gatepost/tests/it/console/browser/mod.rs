@@ -4,3 +4,4 @@
 mod chromium;
 mod editing;
 mod once;
+mod tutorial;

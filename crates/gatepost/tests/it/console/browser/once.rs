@@ -37,14 +37,17 @@ async fn no_page_complains_and_axe_finds_nothing_in_both_themes() {
     let folder = Folder::new("browser-axe");
     let server = TestServer::demo(&folder);
     let browser = Chromium::of_demo(&server, Wish::default()).await;
+    let mut found = Vec::new();
     for theme in ["light", "dark"] {
         browser.script(&format!("document.cookie = 'theme={theme};path=/console'")).await;
         for page in PAGES {
             browser.go(&format!("/console/{page}")).await;
             browser.see("main h1").await;
-            browser.is_accessible().await;
+            let violations = browser.violations().await;
+            found.extend(violations.as_array().unwrap().iter().map(|what| format!("{theme} /{page}: {what}")));
         }
     }
+    assert!(found.is_empty(), "{}", found.join("\n"));
     browser.is_silent().await;
     browser.close().await;
 }
