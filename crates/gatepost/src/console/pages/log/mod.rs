@@ -215,9 +215,9 @@ async fn show(signed_in: SignedIn, Path(id): Path<i64>) -> Result<Response<Body>
     let now_ms = signed_in.console.app().clock.now_ms();
     let body = html! {
         (ui::head("Request", "What the log keeps of it.", &html! {
-            @if let Some(link) = row::page_for(&record, "access") { a.btn href=(link) { (ui::icon("route")) "Explain" } }
+            @if let Some(link) = row::why(&record) { a.btn href=(link) { (ui::icon("route")) "Explain" } }
             @if signed_in.can(Act::Define) {
-                @if let Some(link) = row::page_for(&record, "try") { a.btn href=(link) { (ui::icon("send")) "Repeat in Try it" } }
+                @if let Some(link) = row::again(&record) { a.btn href=(link) { (ui::icon("send")) "Repeat in Try it" } }
             }
         }))
         section.card aria-label="Request" { (row::facts(&record, now_ms)) }

@@ -75,17 +75,30 @@ pub(in crate::console) fn outcome(record: &AccessRecord) -> Markup {
 
 /// Where a refusal is explained.
 fn explanation(record: &AccessRecord) -> Option<String> {
-    matches!(record.status, 401 | 403).then(|| page_for(record, "access")).flatten()
+    matches!(record.status, 401 | 403).then(|| why(record)).flatten()
 }
 
-/// A page of the schema with this request filled in.
-pub(super) fn page_for(record: &AccessRecord, page: &str) -> Option<String> {
+/// The page that explains who may make this request.
+pub(super) fn why(record: &AccessRecord) -> Option<String> {
     let schema = record.schema.as_deref()?;
     let who = record.client.as_deref().unwrap_or_default();
     Some(format!(
         "{}?as={}&method={}&path={}",
-        path(schema, page),
+        path(schema, "access"),
         ui::encode(who),
+        ui::encode(record.method.as_str()),
+        ui::encode(&record.path)
+    ))
+}
+
+/// The page that makes this request again, as the same caller.
+pub(super) fn again(record: &AccessRecord) -> Option<String> {
+    let schema = record.schema.as_deref()?;
+    let who = record.client.as_deref().map_or_else(|| "nobody".into(), |client| format!("client:{client}"));
+    Some(format!(
+        "{}?as={}&method={}&url={}",
+        path(schema, "try"),
+        ui::encode(&who),
         ui::encode(record.method.as_str()),
         ui::encode(&record.path)
     ))
