@@ -154,8 +154,8 @@ async fn a_server_a_credential_and_a_source_are_made_by_forms_and_the_secret_is_
     let review = admin.submit(&proposed, "form[action$='sources/save']", &[]).await;
     let page = admin.apply(&review).await;
     assert!(page.texts("tbody td").iter().any(|cell| cell == "KING"), "{}", page.text);
-    let token = admin.post(&format!("{AT}/credentials/own_key/token"), &[("source", "own_rows")]).await;
-    assert!(token.text.contains("a token was issued") && !token.text.contains("gp_at_"), "{}", token.text);
+    let issued = admin.post(&format!("{AT}/credentials/own_key/token"), &[("source", "own_rows")]).await;
+    assert!(issued.text.contains("a token was issued") && !issued.text.contains("gp_at_"), "{}", issued.text);
 
     // Where it may go changes: the secret is taken away, and calling an unsaved source does not get around that.
     let mut elsewhere = credential;

@@ -1,4 +1,4 @@
-//! Chromium, driven by WebDriver: a driver for the test process, a browser with an empty profile for each test.
+//! Chromium, driven by `WebDriver`: a driver for the test process, a browser with an empty profile for each test.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,9 @@ fn driver() -> u16 {
         shell.args(["sh", "-c", script, "sh"]).arg(std::process::id().to_string());
         shell.args(["chromedriver".to_owned(), format!("--port={port}")]);
         shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        shell.spawn().unwrap();
+        let mut shell = shell.spawn().unwrap();
+        // It ends after this process at the latest; whoever waits takes it off the list of processes.
+        std::thread::spawn(move || shell.wait());
         let until = Instant::now() + PATIENCE;
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
             assert!(Instant::now() < until, "chromedriver does not start");

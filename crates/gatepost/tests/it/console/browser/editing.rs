@@ -7,6 +7,12 @@ use crate::client::{Credentials, get};
 use crate::folder::Folder;
 use crate::server::TestServer;
 
+// Keys as `WebDriver` names them.
+const CONTROL_K: &str = "\u{e009}k\u{e000}";
+const CONTROL_ENTER: &str = "\u{e009}\u{e007}\u{e000}";
+const ENTER: &str = "\u{e007}";
+const ESCAPE: &str = "\u{e00c}";
+
 #[tokio::test]
 async fn check_02_a_public_handler_says_that_anyone_can_call_it() {
     let folder = Folder::new("browser-public");
@@ -108,9 +114,6 @@ async fn check_23_a_role_and_a_privilege_are_made_with_the_keyboard_alone() {
     let folder = Folder::new("browser-keys");
     let server = TestServer::demo(&folder);
     let browser = Chromium::of_demo(&server, Wish::default()).await;
-    const CONTROL_K: &str = "\u{e009}k\u{e000}";
-    const CONTROL_ENTER: &str = "\u{e009}\u{e007}\u{e000}";
-    const ENTER: &str = "\u{e007}";
     browser.go("/console/me").await;
     browser.keys(CONTROL_K).await;
     browser.keys("Roles").await;
@@ -134,7 +137,7 @@ async fn check_23_a_role_and_a_privilege_are_made_with_the_keyboard_alone() {
     browser
         .script("document.querySelector('.CodeMirror textarea, .CodeMirror [contenteditable]').focus()")
         .await;
-    browser.keys("\u{e00c}").await;
+    browser.keys(ESCAPE).await;
     let left = browser.script("return !document.activeElement.closest('.CodeMirror')").await;
     assert_eq!(left, true, "Escape leaves the editor");
     browser.is_silent().await;
