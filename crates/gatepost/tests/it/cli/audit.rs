@@ -73,7 +73,8 @@ fn only_what_is_open_without_a_token_counts_as_a_door() {
     // As ORDS does it, everything without a lock is open.
     let (code, all) = findings(&shop, &[("GATEPOST_ACCESS_UNPROTECTED", "public")]);
     assert_eq!(code, Some(1));
-    assert_eq!(one(&all, "unprotected")["evidence"], serde_json::json!(["GET /shut/rows"]));
+    let open = ["GET /shut/rows", "GET /open-api-catalog/", "GET /metadata-catalog/"];
+    assert_eq!(one(&all, "unprotected")["evidence"], serde_json::json!(open));
     assert_eq!(one(&all, "unprotected-public")["severity"], "warning");
 
     // The fix that was named, as it was named.
