@@ -1,9 +1,9 @@
 //! The console: pages for people, over the functions that commands and requests use (docs/adr/0017-console.md).
 //!
-//! To add a page: a file below `pages/` with `routes()`, listed in `pages::routes`. Its handlers take [`SignedIn`] or
-//! [`InSchema`], ask [`SignedIn::may`] first, read forms as [`Fields`], do blocking work in [`Console::blocking`],
-//! build markup from [`ui`] and return it through [`shell::page`]. What changes definitions builds a script and hands
-//! it to [`review::propose`]: the person sees what it would change, and who would get in where, before it is run.
+//! To add a page: a file below `pages/` with `routes()`, listed in `pages::routes`. Its handlers take `SignedIn` or
+//! `InSchema`, ask `SignedIn::may` first, read forms as `Fields`, do blocking work in `Console::blocking`,
+//! build markup from `ui` and return it through `shell::page`. What changes definitions builds a script and hands
+//! it to `review::propose`: the person sees what it would change, and who would get in where, before it is run.
 
 mod assets;
 mod cookie;
