@@ -83,7 +83,7 @@ pub(super) async fn pass(
 
 /// Refuses what names another host, and what another site sends (DESIGN decision 25).
 fn check(console: &Console, request: &Request<Body>) -> Result<(), Refused> {
-    host::check(&console.inner.hosts, request).map_err(|failure| Refused::Invalid(failure.detail))?;
+    host::check(&console.inner.hosts, request).map_err(|failure| Refused::WrongHost(failure.detail))?;
     match *request.method() {
         Method::GET | Method::HEAD => return Ok(()),
         Method::POST => {}

@@ -19,6 +19,8 @@ pub(super) enum Refused {
     Conflict(String),
     /// The form is not from a page of this sign-in.
     ForeignForm,
+    /// The request is for another host.
+    WrongHost(String),
     /// The form is too large.
     TooLarge,
     /// Too much is going on.
@@ -49,6 +51,7 @@ impl Refused {
             ),
             Self::Invalid(what) => (StatusCode::UNPROCESSABLE_ENTITY, "Not accepted", what.clone()),
             Self::Conflict(what) => (StatusCode::CONFLICT, "Changed meanwhile", what.clone()),
+            Self::WrongHost(what) => (StatusCode::MISDIRECTED_REQUEST, "Another host", what.clone()),
             Self::ForeignForm => (
                 StatusCode::FORBIDDEN,
                 "Form not accepted",

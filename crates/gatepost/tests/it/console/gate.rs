@@ -6,6 +6,7 @@ use reqwest::header::{CONTENT_SECURITY_POLICY, HOST};
 use super::Browser;
 use crate::client::http;
 use crate::folder::Folder;
+use crate::process::eventually;
 use crate::server::{TestServer, run_ok};
 
 #[tokio::test]
@@ -52,7 +53,7 @@ async fn another_host_and_another_method_are_refused() {
     let server = TestServer::demo(&folder);
     let url = &server.base_url;
     let other = http().get(format!("{url}/console/sign-in")).header(HOST, "evil.example");
-    assert_eq!(other.send().await.unwrap().status(), StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(other.send().await.unwrap().status(), StatusCode::MISDIRECTED_REQUEST);
     let put = http().put(format!("{url}/console/sign-in"));
     assert_eq!(put.send().await.unwrap().status(), StatusCode::NOT_FOUND);
 }
@@ -105,6 +106,7 @@ async fn the_first_administrator_needs_the_code_that_was_printed() {
     let form = |code| [("code", code), ("name", "ada"), ("password", password), ("again", password)];
     let wrong = nobody.post("/console/setup", &form("abcd-abcd-abcd")).await;
     assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    eventually("the code is printed", || server.printed().contains("setup code"));
     let printed = server.printed();
     let code = printed.lines().find(|line| line.starts_with("setup code")).unwrap();
     let code = code.split_whitespace().nth(2).unwrap();

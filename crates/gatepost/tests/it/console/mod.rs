@@ -6,6 +6,7 @@ mod explain;
 mod gate;
 mod history;
 mod log;
+mod once;
 mod overview;
 mod reference;
 mod secure;

@@ -5,3 +5,4 @@ mod chromium;
 mod editing;
 mod once;
 mod tutorial;
+mod watching;
