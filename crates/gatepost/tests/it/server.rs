@@ -51,7 +51,7 @@ impl TestServer {
     /// Starts the demo in the folder.
     pub(crate) fn demo(folder: &Folder) -> Self {
         if folder.backend() == Backend::Postgres && !folder.path().join("gatepost.toml").exists() {
-            folder.configure("demo = true");
+            folder.configure("demo = true\n[egress]\nallow_loopback = true\n");
         }
         // A port that is free again when the server is started again.
         Self::start(folder.path(), &["demo", "--listen", &format!("127.0.0.1:{}", free_port())])
