@@ -9,8 +9,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// The password of every login that tests make.
 pub(crate) const PASSWORD: &str = "of-the-tests";
@@ -269,6 +269,9 @@ fn find_binaries() -> Option<PathBuf> {
 
 /// Installs packages of the system, if that can be done.
 pub(crate) fn install(packages: &[&str]) -> Option<()> {
+    // Tests ask at the same time, and apt-get does not wait for the lock on its lists.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     if text_of("id", &["-u"])?.trim() != "0" {
         return None;
     }
