@@ -3,6 +3,7 @@
 use super::secure::with_user;
 use super::{Browser, call_the_demo};
 use crate::folder::Folder;
+use crate::process::eventually_async;
 use crate::server::{TestServer, run_ok};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -61,6 +62,8 @@ async fn an_empty_house_begins_with_the_first_step() {
         "shop",
         "begin ords.define_service('m', '/m/', 'rows', 'GET', 'json/collection', 'select 1 as n'); end;",
     );
-    let page = admin.open("/console/").await;
-    assert_eq!(page.texts(".steps .now b"), ["Create a role"], "{}", page.text);
+    eventually_async("the next step is lit", async || {
+        admin.open("/console/").await.texts(".steps .now b") == ["Create a role"]
+    })
+    .await;
 }

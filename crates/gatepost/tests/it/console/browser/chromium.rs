@@ -116,10 +116,20 @@ impl Chromium {
 
     /// Waits for something on the page.
     pub(super) async fn see(&self, css: &str) -> fantoccini::elements::Element {
-        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await;
-        match found {
-            Ok(element) => element,
-            Err(error) => panic!("no {css} at {}: {error}\n{}", self.path().await, self.text("body").await),
+        self.find(Locator::Css(css)).await
+    }
+
+    /// Waits for an element. While a page changes, the driver answers with errors of many kinds.
+    async fn find(&self, locator: Locator<'_>) -> fantoccini::elements::Element {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match self.client.find(locator).await {
+                Ok(element) => return element,
+                Err(error) if Instant::now() > until => {
+                    panic!("no {locator:?} at {}: {error}\n{}", self.path().await, self.text("body").await)
+                }
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
         }
     }
 
@@ -151,8 +161,7 @@ impl Chromium {
     /// Clicks a link or button by its words.
     pub(super) async fn press(&self, words: &str) {
         let path = format!("//main//*[self::a or self::button][contains(normalize-space(.), '{words}')]");
-        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::XPath(&path)).await;
-        let found = found.unwrap_or_else(|error| panic!("no `{words}`: {error}"));
+        let found = self.find(Locator::XPath(&path)).await;
         found.click().await.unwrap_or_else(|error| panic!("`{words}` cannot be pressed: {error}"));
     }
 
