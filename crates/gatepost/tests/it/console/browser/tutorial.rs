@@ -26,7 +26,7 @@ async fn the_walk_is_done_by_clicks() {
     browser.read(".steps", "Consume it as a REST data source").await;
     browser.is_silent().await;
     browser.close().await;
-    assert_eq!(folder.rows("intranet", "select count(*) from walk_copy"), [[4]]);
+    assert_eq!(server.sql("intranet", "select count(*) as n from walk_copy")[0]["n"].as_i64(), Some(4));
 }
 
 /// Checks 3 to 5: a role, a privilege, the block as it is, the view. The client's id and secret.
