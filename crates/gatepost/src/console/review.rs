@@ -232,6 +232,8 @@ pub(super) async fn review_again(
     fields: &Fields,
 ) -> Result<Option<Response<Body>>, Refused> {
     signed_in.may(Act::Define)?;
+    // What another process committed a moment ago counts, too.
+    signed_in.console.blocking(|app| app.refresh()).await?.map_err(Refused::failed)?;
     let snapshot = signed_in.console.app().snapshot();
     let schema = snapshot.catalog.schema_by_name(&proposal.schema);
     if !schema.is_some_and(|schema| signed_in.user.sees_schema(schema.id)) {

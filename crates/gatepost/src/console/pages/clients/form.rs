@@ -294,7 +294,7 @@ pub(super) async fn register(page: InSchema, fields: Fields) -> Result<Response<
         done: path_of(&page, &draft.name),
         back: page.path("clients/new"),
         title: format!("Register client {}", draft.name),
-        apply: Some(page.path("clients/apply")),
+        apply: Some(apply_path(&page, &draft.name)),
     };
     Ok(or_form(&page, &draft, review::propose(&page, proposal).await?))
 }
@@ -330,15 +330,23 @@ fn or_form(
 }
 
 /// Registers the reviewed client. The answer is the only place where its secret ever stands.
-pub(super) async fn apply(page: InSchema, fields: Fields) -> Result<Response<Body>, Refused> {
+pub(super) async fn apply(
+    page: InSchema,
+    Path((_, name)): Path<(String, String)>,
+    fields: Fields,
+) -> Result<Response<Body>, Refused> {
     let proposal = Proposal {
-        apply: Some(page.path("clients/apply")),
+        apply: Some(apply_path(&page, &name)),
         schema: page.schema.name.clone(),
         ..Proposal::read(&fields)
     };
-    let name = proposal.title.trim_start_matches("Register client ").to_owned();
     match review::run_reviewed(&page, proposal, &fields).await? {
         Applied::ToReview(response) => Ok(response),
         Applied::Done { done, printed } => secrets::shown_once(&page, &name, printed.last(), &done),
     }
+}
+
+/// Where the reviewed registration is applied. It names the client, whose secret the answer shows.
+fn apply_path(page: &InSchema, name: &str) -> String {
+    format!("{}/apply", path_of(page, name))
 }

@@ -24,7 +24,7 @@ pub(in crate::console) fn routes() -> Router<Console> {
         .route("/console/s/{schema}/clients", get(list))
         .route("/console/s/{schema}/clients/new", get(form::new).post(form::register))
         .route("/console/s/{schema}/clients/preview", post(form::preview))
-        .route("/console/s/{schema}/clients/apply", post(form::apply))
+        .route("/console/s/{schema}/clients/{name}/apply", post(form::apply))
         .route("/console/s/{schema}/clients/{name}", get(show::show))
         .route("/console/s/{schema}/clients/{name}/edit", get(form::edit).post(form::change))
         .route("/console/s/{schema}/clients/{name}/delete", post(show::delete))
