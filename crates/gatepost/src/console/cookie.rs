@@ -5,6 +5,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderMap, HeaderValue, header};
 
+use crate::app::clock::random_bytes;
+
 /// With TLS the prefix makes browsers keep the cookie to this host (RFC 6265bis section 4.1.3).
 const SECURE_NAME: &str = "__Host-gatepost";
 const PLAIN_NAME: &str = "gatepost";
@@ -46,15 +48,32 @@ pub(super) fn set_sign_in(token: &str, seconds: Option<i64>, secure: bool) -> Op
     HeaderValue::from_str(&format!("{name}={token}; Path=/; HttpOnly; SameSite=Lax{secure}{age}")).ok()
 }
 
-/// The token that the forms of a sign-in carry: made from its cookie, which no other site can read.
+/// The token that the forms of an answer carry: made from the sign-in's cookie, which no other site can read, under a
+/// mask of its own. Else it would be the same text in every compressed page, and could be guessed by their lengths.
 pub(super) fn csrf_token(token: &str) -> String {
-    let hash = digest::digest(&digest::SHA256, format!("gatepost form {token}").as_bytes());
-    URL_SAFE_NO_PAD.encode(hash)
+    let mask = random_bytes::<LENGTH>();
+    let masked = masked_digest(token, &mask);
+    URL_SAFE_NO_PAD.encode([mask, masked].concat())
 }
 
-/// Whether a form carries the token of this sign-in.
+/// Whether a form carries a token of this sign-in.
 pub(super) fn is_csrf_token(token: &str, sent: &str) -> bool {
-    constant_time::verify_slices_are_equal(csrf_token(token).as_bytes(), sent.as_bytes()).is_ok()
+    let Ok(sent) = URL_SAFE_NO_PAD.decode(sent) else { return false };
+    let Some((mask, masked)) = sent.split_first_chunk::<LENGTH>() else { return false };
+    let expected = masked_digest(token, mask);
+    constant_time::verify_slices_are_equal(&expected, masked).is_ok()
+}
+
+/// Bytes of a digest and of its mask.
+const LENGTH: usize = digest::SHA256_OUTPUT_LEN;
+
+fn masked_digest(token: &str, mask: &[u8; LENGTH]) -> [u8; LENGTH] {
+    let digest = digest::digest(&digest::SHA256, format!("gatepost form {token}").as_bytes());
+    let mut masked = *mask;
+    for (byte, of_digest) in masked.iter_mut().zip(digest.as_ref()) {
+        *byte ^= of_digest;
+    }
+    masked
 }
 
 fn find<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -71,7 +90,8 @@ mod tests {
     fn a_form_needs_the_token_of_its_own_sign_in() {
         assert!(is_csrf_token("a", &csrf_token("a")));
         assert!(!is_csrf_token("a", &csrf_token("b")));
-        assert!(!is_csrf_token("a", ""));
+        assert!(!is_csrf_token("a", "") && !is_csrf_token("a", "AAAA"));
+        assert_ne!(csrf_token("a"), csrf_token("a"), "no two answers hold the same text");
     }
 
     #[test]

@@ -65,7 +65,9 @@ pub(super) async fn pass(
         let ms = started.elapsed().as_millis() as u64;
         tracing::debug!(request_id = caller.request_id, %method, path, status, ms, "console");
         protect(response.headers_mut(), &scripts);
-        if let Some(coding) = coding.filter(|_| is_page(response.headers())) {
+        // What answers a form can hold a secret, which is not squeezed together with what was sent.
+        let squeezable = method != Method::POST && is_page(response.headers());
+        if let Some(coding) = coding.filter(|_| squeezable) {
             response = coding::encode(response, coding).await;
         }
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
