@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::response::IntoResponse;
+use gatepost_store::catalog::CommitError;
 use http::{Response, StatusCode};
 
 /// Why a page is not shown, or a form not taken.
@@ -72,6 +73,15 @@ impl Refused {
                 "Something failed",
                 "The reference number finds the cause in the server's log.".into(),
             ),
+        }
+    }
+}
+
+impl From<CommitError> for Refused {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Conflict { .. } => Self::Conflict(error.to_string()),
+            CommitError::Database(_) => Self::failed(error),
         }
     }
 }

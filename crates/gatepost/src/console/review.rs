@@ -2,6 +2,7 @@
 //! the script itself. The form that applies it names the revision that was reviewed.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
@@ -14,6 +15,7 @@ use super::gate::see_other;
 use super::shell::{self, Page};
 use super::signed_in::{Act, SignedIn};
 use super::{Console, PATH, Refused, ui};
+use crate::app::App;
 use crate::audit::reach::{DoorChange, Reach, Who};
 use crate::script::{self, Event, Review, SchemaReview, ScriptFailure};
 
@@ -255,24 +257,30 @@ pub(super) async fn run_reviewed(
     if let Some(again) = review_again(signed_in, &proposal, fields).await? {
         return Ok(Applied::ToReview(again));
     }
-    let options = signed_in.script_options(&proposal.schema);
-    let script = proposal.script;
-    let (outcome, printed) = signed_in
-        .console
-        .blocking(move |app| {
-            let mut printed = Vec::new();
-            let outcome = script::run(&**app, &script, &options, &mut |event| {
-                if let Event::Output(line) = event {
-                    printed.push(line);
-                }
-            });
-            (outcome, printed)
-        })
-        .await?;
-    match outcome {
-        Ok(_) => Ok(Applied::Done { done: proposal.done, printed }),
+    match run(signed_in, &proposal.schema, proposal.script).await? {
+        Ok(printed) => Ok(Applied::Done { done: proposal.done, printed }),
         Err(failure) => Err(Refused::Invalid(failure.to_string())),
     }
+}
+
+/// Runs a script as this person; the lines that it printed.
+pub(super) async fn run(
+    signed_in: &SignedIn,
+    schema: &str,
+    script: String,
+) -> Result<Result<Vec<String>, Box<ScriptFailure>>, Refused> {
+    signed_in.may(Act::Define)?;
+    let options = signed_in.script_options(schema);
+    let work = move |app: &Arc<App>| {
+        let mut printed = Vec::new();
+        let outcome = script::run(&**app, &script, &options, &mut |event| {
+            if let Event::Output(line) = event {
+                printed.push(line);
+            }
+        });
+        outcome.map(|_| printed)
+    };
+    signed_in.console.blocking(work).await
 }
 
 /// A path of the console; anything else becomes its first page, so that no form leads elsewhere.

@@ -3,7 +3,6 @@
 use axum::body::Body;
 use axum::extract::Path;
 use gatepost_oauth::open_reveal;
-use gatepost_store::catalog::CommitError;
 use http::Response;
 use maud::{Markup, html};
 
@@ -12,8 +11,8 @@ use crate::console::fields::Fields;
 use crate::console::gate::see_other;
 use crate::console::shell::{self, Page};
 use crate::console::signed_in::{Act, InSchema};
-use crate::console::{Refused, ui};
-use crate::script::{self, Event, Script, boolean, text};
+use crate::console::{Refused, review, ui};
+use crate::script::{Script, boolean, text};
 use gatepost_oauth::{Client, UserKind};
 use secrecy::ExposeSecret as _;
 
@@ -86,11 +85,8 @@ pub(super) async fn stored(
 ) -> Result<Response<Body>, Refused> {
     page.may(Act::Define)?;
     let (id, author) = (find(&page, &name)?.id, page.user.name.clone());
-    match page.console.blocking(move |app| app.forget_revealed_secret(id, &author)).await? {
-        Ok(()) => Ok(see_other(&path_of(&page, &name))),
-        Err(conflict @ CommitError::Conflict { .. }) => Err(Refused::Conflict(conflict.to_string())),
-        Err(error) => Err(Refused::failed(error)),
-    }
+    page.console.blocking(move |app| app.forget_revealed_secret(id, &author)).await??;
+    Ok(see_other(&path_of(&page, &name)))
 }
 
 pub(super) async fn rotate_form(
@@ -160,11 +156,8 @@ pub(super) async fn revoke(
     page.confirmed(&path_of(&page, &client.name))?;
     let slot = fields.text("slot").parse().map_err(|_| Refused::Invalid("The slot is a number.".into()))?;
     let (id, author) = (client.id, page.user.name.clone());
-    match page.console.blocking(move |app| app.revoke_client_secret(id, slot, &author)).await? {
-        Ok(()) => Ok(see_other(&path_of(&page, &name))),
-        Err(conflict @ CommitError::Conflict { .. }) => Err(Refused::Conflict(conflict.to_string())),
-        Err(error) => Err(Refused::failed(error)),
-    }
+    page.console.blocking(move |app| app.revoke_client_secret(id, slot, &author)).await??;
+    Ok(see_other(&path_of(&page, &name)))
 }
 
 pub(super) async fn revoke_tokens(
@@ -183,19 +176,6 @@ pub(super) async fn revoke_tokens(
 
 /// Runs a block whose effect is no definition; what it printed.
 async fn run(page: &InSchema, script: Script) -> Result<Vec<String>, Refused> {
-    let (text, options) = (script.into_block(), page.script_options(&page.schema.name));
-    let (outcome, printed) = page
-        .console
-        .blocking(move |app| {
-            let mut printed = Vec::new();
-            let outcome = script::run(&**app, &text, &options, &mut |event| {
-                if let Event::Output(line) = event {
-                    printed.push(line);
-                }
-            });
-            (outcome, printed)
-        })
-        .await?;
-    outcome.map_err(|failure| Refused::Invalid(failure.diagnostic.message.clone()))?;
-    Ok(printed)
+    let printed = review::run(page, &page.schema.name, script.into_block()).await?;
+    printed.map_err(|failure| Refused::Invalid(failure.diagnostic.message.clone()))
 }
